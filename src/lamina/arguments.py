@@ -248,7 +248,7 @@ def _listed(value: Any) -> Any:
 
 _SEVERAL = (tuple, list, range)
 FLAG = OneOf((True, False))
-Check = Callable[[str, str, Any], None]
+Check = Callable[[str, str, Any], object]
 Checks = Mapping[str, Check]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import PathLike
 from lamina.arguments import integer
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
@@ -25,8 +26,8 @@ OWNER = "audio_dataset_from_directory"
 
 
 def audio_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: PathLike,
+    labels: str | Sequence[int] | None = "inferred",
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     batch_size: int | None = 32,

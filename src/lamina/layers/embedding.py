@@ -21,6 +21,7 @@ from lamina.layers._base.options import TableOptions
 from lamina.layers._base.quantizable import Quantizable
 from lamina.quantizers.configs import QuantizationConfig
 from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 __all__ = ["Embedding"]
 
@@ -69,6 +70,9 @@ class Embedding(Quantizable):
     quantization_modes = ("int8", "int4")
     embeddings = AdaptedWeight()
     _integers: IntegerWeight | None = None
+    _embeddings: Variable
+    embeddings_scale: Variable
+    embeddings_zero: Variable
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self, Unpack, cast
 
 import numpy as np
@@ -177,7 +177,7 @@ class FeatureSpace(HostLayer):
         }
         self._inputs: dict[str, Any] | None = None
         self._encoded: Any = None
-        modes = {**self.features, **{cross.name: cross for cross in self.crosses}}
+        modes: dict[str, Any] = {**self.features, **{cross.name: cross for cross in self.crosses}}
         whole = [key for key, each in modes.items() if each.output_mode == "int"]
         if self.output_mode == "concat" and whole:
             raise ArgumentError(
@@ -361,7 +361,7 @@ class FeatureSpace(HostLayer):
         return Feature("int32", Hashing(num_bins, name=_named(name)), output_mode)
 
     # ---- learning ------------------------------------------------------------------------------
-    def adapt(self, dataset: Any) -> None:
+    def adapt(self, dataset: Iterable[Any]) -> None:
         """Learn vocabularies, boundaries, means and variances: one pass for each feature.
 
         Args:

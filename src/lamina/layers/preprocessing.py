@@ -130,7 +130,8 @@ class Normalization(Layer):
             return
         wide = tuple(n if d in kept else 1 for d, n in enumerate(input_shape))
         values = (np.asarray(v, np.float32) for v in (self.input_mean, self.input_variance))
-        self.mean, self.variance = (v.reshape(wide) if v.size > 1 else v for v in values)
+        mean, variance = (v.reshape(wide) if v.size > 1 else v for v in values)
+        self.mean, self.variance = mean, variance  # type: ignore[assignment]
 
     def adapt(self, data: DataLike) -> None:
         """Learn mean and variance from an array or an iterable of batches.

@@ -15,6 +15,7 @@ from lamina.layers.embedding import Embedding
 from lamina.quantizers.configs import QuantizationConfig
 from lamina.quantizers.scaling import AbsMaxQuantizer
 from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = ["ReversibleEmbedding"]
 
@@ -54,6 +55,9 @@ class ReversibleEmbedding(Embedding):
     argument_checks: ClassVar[Checks] = {"logit_soft_cap": Number(above=0, optional=True)}
     quantization_modes = ("int8", "int4")
     _reverse_integers: IntegerWeight | None = None
+    reverse_embeddings: Variable
+    reverse_embeddings_scale: Variable
+    reverse_embeddings_zero: Variable
 
     def __init__(
         self,
@@ -123,7 +127,7 @@ class ReversibleEmbedding(Embedding):
         reverse = None if self.tie_weights else self._drop("reverse_embeddings").numpy()
         super()._fill(config)
         weight = self._reverse_integers
-        if weight is None:
+        if weight is None or reverse is None:
             return
         chosen = None if config.weight_quantizer is None else config.weight_quantizer
         integers, scale, zero = weight.quantized(ops.asarray(reverse), chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina import tree
 from lamina.errors import ArgumentError, describe
@@ -16,15 +16,17 @@ from lamina.models.sequential import Sequential
 from lamina.models.trainee import graph_of
 from lamina.tensor import node_of
 
+M = TypeVar("M", bound=Model)
+
 
 def clone_model(
-    model: Any,
+    model: M,
     input_tensors: Any = None,
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
     **kwargs: Any,
-) -> Any:
+) -> M:
     """Return a model of the same layers, with new weights, compiled as the model is.
 
     Args:

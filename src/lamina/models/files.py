@@ -135,7 +135,7 @@ class Filing:
                 f"export: expected format='onnx', got {format!r}",
                 hint="model.save(filepath) writes a model for Lamina",
             )
-        export(self, filepath, opset_version, input_signature)
+        export(cast("Model", self), filepath, opset_version, input_signature)
         if verbose:
             print(f"Saved ONNX file at '{os.fspath(filepath)}'")
 

@@ -27,6 +27,7 @@ from lamina.layers._base.host import HostLayer
 from lamina.layers._base.spec import known_shape
 from lamina.locks import MAKING
 from lamina.models import host_stage
+from lamina.models.fitting import Prediction
 from lamina.models.functional import FunctionalGraph
 from lamina.models.model import Model
 from lamina.models.trainee import graph_of
@@ -80,7 +81,7 @@ class Sequential(Model):
             self.add(layer)
 
     # ---- putting together ----------------------------------------------------------------------
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | Tensor, rebuild: bool = True) -> None:
         """Append a layer.
 
         Args:
@@ -91,20 +92,20 @@ class Sequential(Model):
             ShapeError: if the layer cannot take the shape of the output so far.
             ArgumentError: if it is not a layer.
         """
-        layer = self._as_layer(layer)
-        if isinstance(layer, InputLayer):
-            if layer._dtype != symbolic.TEXT:  # a layer for strings needs no Input
-                self._begin(layer)
+        added = self._as_layer(layer)
+        if isinstance(added, InputLayer):
+            if added._dtype != symbolic.TEXT:  # a layer for strings needs no Input
+                self._begin(added)
             return
-        self._refuse_twice(layer)
-        if isinstance(layer, HostLayer):
-            self._add_host(layer)
+        self._refuse_twice(added)
+        if isinstance(added, HostLayer):
+            self._add_host(added)
             return
-        self._layers.append(layer)
-        self._take_in(layer)
+        self._layers.append(added)
+        self._take_in(added)
         size = len(self._stage)
         try:
-            self._continue(layer)
+            self._continue(added)
         except Exception:
             self._drop(self._layers)
             del self._stage[size:]
@@ -313,7 +314,7 @@ class Sequential(Model):
 
     def predict_classes(
         self, x: DataLike, batch_size: int | None = None, verbose: str | int = 0
-    ) -> Any:
+    ) -> np.ndarray:
         """Return the class of each row, int64: a method of programs before Keras 3.
 
         Args:
@@ -332,7 +333,7 @@ class Sequential(Model):
 
     def predict_proba(
         self, x: DataLike, batch_size: int | None = None, verbose: str | int = 0
-    ) -> Any:
+    ) -> Prediction:
         """Return the outputs: `predict`, by a second name that it had before Keras 3.
 
         Args:

@@ -91,7 +91,7 @@ def _read(cls: type[Any], data: memoryview, levels: int, budget: list[int]) -> A
     if levels < 0 or budget[0] < 0:
         what = f"{DEEPEST} levels" if levels < 0 else f"{MOST_MESSAGES:,} messages"
         raise FileFormatError(f"ONNX: {cls.__name__} is beyond {what} of one file")
-    message, table = cls(), _table(cls)
+    message, table = cls(), _table(cls)  # type: ignore[arg-type]
     for number, kind, value in protobuf.fields(data):
         if number not in table:
             continue
@@ -155,7 +155,7 @@ _PACKED: dict[str, Callable[[int, Iterable[Any]], bytes]] = {
 
 
 def _written(message: Message) -> Iterable[bytes]:
-    for number, (name, each) in _table(type(message)).items():
+    for number, (name, each) in _table(type(message)).items():  # type: ignore[arg-type]
         value = getattr(message, name)
         if value is None or (value == each.default and not isinstance(value, Message)):
             continue

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from lamina.annotations import NestLike
 from lamina.errors import ArgumentError, FileFormatError, ShapeError, UnknownNameError
 from lamina.ir.types import DType
 from lamina.models.model import Model
@@ -110,7 +109,7 @@ class OnnxModel(Model):
 
     def _weight(self, name: str, value: Tensor, trainable: bool) -> Variable:
         variable = self.add_weight(
-            value.shape,
+            tuple(map(int, value.shape)),
             initializer=lambda shape, dtype=None: value,
             dtype=value.dtype,
             trainable=trainable,
@@ -130,7 +129,7 @@ class OnnxModel(Model):
         """Names of the outputs, in order."""
         return list(self._evaluated.outputs)
 
-    def call(self, inputs: NestLike, training: bool = False) -> NestLike:
+    def call(self, inputs: Any, training: bool = False) -> Any:  # type: ignore[override]
         """The outputs of the graph: one, or a list of them.
 
         Args:
@@ -182,7 +181,9 @@ class OnnxModel(Model):
         return {"name": self.name, "graph": base64.b64encode(proto.write()).decode()}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
         """Return the model of a configuration; its weights are zeros.
 
         Args:

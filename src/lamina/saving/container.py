@@ -131,11 +131,12 @@ class Content(NamedTuple):
 def unpack(path: Any, content: bytes | Members) -> Content:
     """Model, weights and optimizer state of a file or folder. Raises FileFormatError where it is
     truncated, damaged, or something else."""
-    is_file = isinstance(content, bytes)
-    members: dict[str, Any] = dict(_members(path, content) if is_file else content)
+    archive = content if isinstance(content, bytes) else None
+    given = content if not isinstance(content, bytes) else _members(path, content)
+    members: dict[str, Any] = dict(given)
     manifest = from_json(path, MANIFEST, members.pop(MANIFEST, b""))
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise not_a_model(path, content if is_file else b"?")
+        raise not_a_model(path, b"?" if archive is None else archive)
     if manifest.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: has version {manifest.get('version')!r} of the format, this is Lamina "

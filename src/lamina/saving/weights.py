@@ -168,8 +168,9 @@ def need_fitting(
         )
     for name, variable in variables.items():
         array = stored.get(name)
-        is_taken = array is not None and array.shape == variable.shape
-        if is_taken and array.dtype.kind != variable.dtype.kind:
+        if array is None or array.shape != variable.shape:
+            continue
+        if array.dtype.kind != variable.dtype.kind:
             raise FileFormatError(f"{where}: {name} holds {array.dtype}")
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from lamina.annotations import DataLike
 from lamina.arguments import Checks, Integer, Number, one_of
 from lamina.callbacks import Callback
 from lamina.callbacks.base import Logs
 from lamina.errors import RangeError, StateError
 from lamina.models.fitting import session_of
+from lamina.models.model import Model
 from lamina.models.trainee import Trainee
 from lamina.operations import random_keys
 from lamina.plot import style
@@ -100,9 +102,9 @@ class LearningRateFinder(Callback):
     # ---- the test ------------------------------------------------------------------------------
     def find(
         self,
-        model: Any,
-        x: Any,
-        y: Any = None,
+        model: Model,
+        x: DataLike,
+        y: DataLike | None = None,
         rule: Rule = "half",
         **fit: Any,
     ) -> float:

@@ -31,7 +31,8 @@ def _ends(start: Any, stop: Any) -> tuple[Any, Any, Any]:
     module, and floats of a program."""
     first, last = as_tensor(start), as_tensor(stop)
     if first.is_traced or last.is_traced:
-        return _Program, *promoted((floating(first), floating(last)))
+        begin, end = promoted((floating(first), floating(last)))
+        return _Program, begin, end
     return np, np.asarray(first, np.float64), np.asarray(last, np.float64)
 
 

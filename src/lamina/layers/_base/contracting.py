@@ -16,6 +16,7 @@ from lamina.quantizers.configs import Calibrated, QuantizationConfig
 from lamina.quantizers.scaling import Quantizer
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms.gradients import custom_gradient
+from lamina.variables import Variable
 
 MODES = ("int8", "int4", "float8", "gptq", "awq")
 _GROUPED = ("kernel_scale", "kernel_zero", "g_idx")
@@ -48,6 +49,8 @@ class Contracting(Quantizable):
     is_gptq_calibrated: bool = False
     is_awq_calibrated: bool = False
     _integers: IntegerWeight | None = None
+    kernel_scale: Variable
+    kernel_zero: Variable
     _kernel_shape: tuple[int, ...]
     _inputs_ndim: int
 
@@ -230,10 +233,10 @@ class Contracting(Quantizable):
             scale = as_tensor(self.kernel_scale.read())
             scale = scale if weight.bits == 8 else self._kernel_scale_as_output(scale)
             kernel = self._as_kernel(weight.integers(self)) if weight.bits == 4 else self._held()
-            kernel = as_tensor(kernel)
+            kernel = as_tensor(kernel)  # type: ignore[arg-type]
             if self.inputs_quantizer is None:
                 return self._contract(x, as_tensor(kernel, dtype)) / scale, rule
-            integers, own = self.inputs_quantizer(x, axis=self._summed_inputs())
+            integers, own = self.inputs_quantizer(x, axis=self._summed_inputs())  # type: ignore[call-arg]
             wide = exact_dtype(weight.shape[0])
             y = self._contract(ops.astype(integers, wide), ops.astype(kernel, wide))
             scale = scale * self._inputs_scale_as_output(own)

@@ -42,7 +42,7 @@ def attribute_values(layer: Tracked) -> list[Any]:
 
 def need_built(layer: Tracked, what: str) -> None:
     """Raise NotBuiltError if the layer has no weights yet, which `what` needs."""
-    if not layer.built:  # type: ignore[attr-defined]
+    if not layer.built:
         raise NotBuiltError(
             f"{layer._label()}: {what} needs weights, and they are not there before the model "
             "knows the shape of its input",

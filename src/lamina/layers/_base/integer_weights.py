@@ -120,8 +120,8 @@ class IntegerWeight:
         blocks = ops.astype(layer.g_idx.read(), "int32")  # type: ignore[attr-defined]
         if self.axis == 0:
             return as_tensor(dequantize_blocks(integers, scale, zero, blocks), dtype)
-        turned = (ops.matrix_transpose(each) for each in (integers, scale, zero))
-        return as_tensor(ops.matrix_transpose(dequantize_blocks(*turned, blocks)), dtype)
+        q, s, z = (ops.matrix_transpose(each) for each in (integers, scale, zero))
+        return as_tensor(ops.matrix_transpose(dequantize_blocks(q, s, z, blocks)), dtype)
 
     def rows(self, layer: LowRank, numbers: Tensor) -> Tensor:
         """Return the rows of these numbers of the matrix of floats, whose axis is 1."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, MutableMapping, Sequence
 from types import FunctionType, NoneType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,11 @@ class Tracked(Configurable):
     _parent: weakref.ref[Tracked] | None
     _weights: list[Variable]
     _trainable: bool
+
+    if TYPE_CHECKING:
+
+        @property
+        def built(self) -> bool: ...  # of Layer
 
     # ---- names ---------------------------------------------------------------------------------
     @property

@@ -150,6 +150,7 @@ class Builder:
         dim = plain(dim)
         if is_static(dim):
             return self.integers([int(dim)])
+        assert not isinstance(dim, int)
         total: Value | None = None
         for monomial, coefficient in dim.terms.items():
             part: Value | None = (

@@ -51,7 +51,7 @@ def _folded(b: Builder, node: Node, operands: list[Any]) -> Value | None:
         return None
     if not all(isinstance(v, Value) and v.is_constant for v in operands):
         return None
-    if not all(map(is_static, node.shape)) or np.prod(node.shape, dtype=float) > FOLDED:
+    if not all(map(is_static, node.shape)) or np.prod([float(n) for n in node.shape]) > FOLDED:
         return None
     arrays = [
         np.broadcast_to(v.array, tuple(map(int, arg.shape)))

@@ -106,7 +106,8 @@ def constant_of_shape(shape: Any, *, value: Any = None) -> Tensor:
 def eye_like(x: Any, *, dtype: int | None = None, k: int = 0) -> Tensor:
     x = as_tensor(x)
     result = x.dtype if dtype is None else dtype_of(dtype, "the result of EyeLike")
-    return ops.eye(*x.shape, k=k, dtype=result)
+    rows, columns = x.shape
+    return ops.eye(rows, columns, k=k, dtype=result)
 
 
 @operator("Range", since=11)
