@@ -90,12 +90,13 @@ class ModelCheckpoint(Callback):
             self._save_if_due(logs)
 
     def _save_if_due(self, logs: Logs | None) -> None:
+        value = None
         if self.save_best_only:
             value = self.monitor.value(logs, "ModelCheckpoint", self.params)
             if value is None or not self.monitor.is_better(value, self.best):
                 return
-            self.best = value
         self._save(logs or {})
+        self.best = self.best if value is None else value
 
     def _save(self, logs: Logs) -> None:
         try:
