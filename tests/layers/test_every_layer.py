@@ -158,6 +158,7 @@ ELSEWHERE = {
     "LSTMCell": "a cell",
     "SimpleRNNCell": "a cell",
     "StackedRNNCells": "a cell",
+    "FeatureSpace": "a dictionary of columns: test_feature_space.py",
     "HashedCrossing": "strings: test_text_layers.py",
     "Hashing": "strings: test_text_layers.py",
     "StringLookup": "strings",

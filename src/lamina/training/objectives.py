@@ -169,7 +169,7 @@ def _only(given: object) -> Loss | None:
         if len(given) != 1:
             raise ArgumentError(
                 f"loss: {len(given)} losses for one output (expected one)",
-                hint="a Loss of your own can add them up",
+                hint="a custom Loss can add them up",
             )
         return _only(given[0])
     return cast(Loss | None, given)

@@ -126,8 +126,8 @@ def predict(
     steps: int | None,
     each: int = 1,
 ) -> Outputs:
-    """Return the outputs for data; see `Model.predict`. Listeners are told of `each` batches at
-    once."""
+    """Return the outputs for data; see `Model.predict`. Listeners are called for `each`
+    batches at once."""
     listeners.set_params({"verbose": verbose})
     progress = Progress("Predict", None, verbose, quiet_for=SHOWN)
     model.start("predict")
