@@ -526,3 +526,28 @@ def test_layers_that_are_taken_off_give_their_names_free():
     model.add(L.Dense(1, name="dense_2"))
     assert [layer.name for layer in model.layers] == ["dense", "dense_1", "dense_2"]
     assert model.output_shape == (None, 1)
+
+
+def test_optional_input_may_be_none_in_calls_training_and_files(tmp_path):
+    class Sum(lm.layers.Layer):
+        def call(self, x, more=None):
+            return x if more is None else x + more
+
+    x, more = lm.Input((2,), name="x"), lm.Input((2,), name="more", optional=True)
+    model = lm.Model({"x": x, "more": more}, lm.layers.Dense(1)(Sum()(x, more)))
+    model.compile("sgd", "mse")
+    ones = np.ones((4, 2), "float32")
+    for given in (None, ones):
+        model.fit({"x": ones, "more": given}, ones[:, :1], verbose=0)
+    path = str(tmp_path / "m.lamina")
+    model.save(path)
+    again = lm.load_model(path, custom_objects={"Sum": Sum})
+    found = again({"x": ones, "more": None}).numpy()
+    np.testing.assert_array_equal(found, model.layers[-1](ones).numpy())
+    with pytest.raises(ArgumentError, match="no data for the input"):
+        model([None, None])
+
+
+def test_sequential_without_layers_raises():
+    with pytest.raises(ArgumentError, match="has no layers"):
+        Sequential()(X)

@@ -48,7 +48,7 @@ class InputLayer(Layer):
         ragged: accepted for Keras if it is not True; tensors are dense.
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
         input_tensor: symbolic tensor, whose shape and dtype are taken.
-        optional: accepted for Keras; the data have to be given.
+        optional: let the data be None, which the layers are then called with.
         name: name of the input; None is "input" with a number.
         input_shape: the argument `shape` under its older name.
 
@@ -148,7 +148,8 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         shape = list(self.batch_shape)
-        return {"batch_shape": shape, "dtype": self._dtype.name, "name": self.name}
+        config = {"batch_shape": shape, "dtype": self._dtype.name, "name": self.name}
+        return {**config, "optional": True} if self.optional else config
 
 
 def _refuse_other_tensors(sparse: bool | None, ragged: bool | None) -> None:
@@ -195,7 +196,7 @@ def Input(
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
         name: name of the input; None is "input" with a number.
         tensor: symbolic tensor, whose shape and dtype are taken.
-        optional: accepted for Keras; the data have to be given.
+        optional: let the data be None, which the layers are then called with.
 
     Example:
         >>> import lamina as lm

@@ -157,11 +157,15 @@ class FunctionalGraph:
         the names of the Inputs. `apply(layer, *args, **kwargs)` calls the layers, if it is given.
         """
         tensors = self.converted(self.matched(label, inputs))
-        replay = Replay(dict(zip(self.input_nodes, tensors, strict=True)))
+        known = zip(self.input_nodes, tensors, strict=True)
+        replay = Replay({node: tensor for node, tensor in known if tensor is not None})
+        absent = {node for node in self.input_nodes if node not in replay.known}
         by_source = {source_of(n): n for n in self.held if n not in self.input_nodes}
 
         def value(leaf: Any) -> Any:
             node = node_of(leaf) if isinstance(leaf, Tensor) and leaf.is_traced else None
+            if node in absent:
+                return None
             return leaf if node is None else replay.tensor(node)
 
         for call in self.calls:
@@ -172,20 +176,22 @@ class FunctionalGraph:
                     replay.known[by_source[call, index]] = result
         return tree.unflatten(self.output_structure, [replay.tensor(n) for n in self.output_nodes])
 
-    def matched(self, label: str, inputs: Any) -> list[Tensor]:
-        """The inputs in the order of the model's, their shapes checked."""
+    def matched(self, label: str, inputs: Any) -> list[Any]:
+        """The inputs in the order of the model's, their shapes checked; None for an optional one
+        that is not given."""
         tensors = [
-            _adjusted(node, tensor)
+            None if tensor is None else _adjusted(node, tensor)
             for node, tensor in zip(self.input_nodes, self.ordered(label, inputs), strict=True)
         ]
         for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
-            _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
+            if tensor is not None:
+                _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
         return tensors
 
-    def converted(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def converted(self, tensors: Sequence[Any]) -> list[Any]:
         """The inputs in the dtypes of the Inputs, with the masks that they have."""
         return [
-            propagation.like(tensor, as_tensor(tensor, node.dtype))
+            None if tensor is None else propagation.like(tensor, as_tensor(tensor, node.dtype))
             for node, tensor in zip(self.input_nodes, tensors, strict=True)
         ]
 
@@ -200,6 +206,10 @@ class FunctionalGraph:
                     f"{label}: no data for the inputs {missing}; the dict has {sorted(inputs)}"
                 )
             inputs = [inputs[n] for n in names]
+        is_flat = isinstance(inputs, (list, tuple)) and len(inputs) == len(self.input_nodes)
+        if is_flat and any(each is None for each in inputs):
+            self._need_optional(label, inputs)
+            return list(inputs)
         tensors = tree.leaves(inputs)
         if len(tensors) != len(self.input_nodes):
             raise ArgumentError(
@@ -207,6 +217,16 @@ class FunctionalGraph:
                 f"({', '.join(self.input_names)}), got {len(tensors)}"
             )
         return tensors
+
+    def _need_optional(self, label: str, inputs: Sequence[Any]) -> None:
+        """Raise for None in place of an Input that is not optional."""
+        for node, name, given in zip(self.input_nodes, self.input_names, inputs, strict=True):
+            source = source_of(node)
+            if given is None and not (source and getattr(source[0].layer, "optional", False)):
+                raise ArgumentError(
+                    f"{label}: no data for the input '{name}' (expected a tensor, got None)",
+                    hint="Input(..., optional=True) may be None",
+                )
 
 
 def alone(outputs: Any) -> Any:

@@ -220,6 +220,8 @@ class Sequential(Model):
         """
         if self._stage:
             return
+        if not self._layers and not self._host:
+            raise ArgumentError(f"{self._label()}: has no layers", hint="model.add(layer)")
         if input_shape is None:
             need_built(self, "build() without a shape")
         if not symbolic.is_shape(input_shape):

@@ -71,13 +71,15 @@ class Wiring:
         if self.graph is None:
             return []
         ordered = self.graph.ordered(label(self.model), places)
-        return [(k, n.shape) for k, n in zip(ordered, self.graph.input_nodes, strict=True)]
+        nodes = zip(ordered, self.graph.input_nodes, strict=True)
+        return [(k, n.shape) for k, n in nodes if k is not None]
 
     def readers(self, places: Nest) -> list[tuple[int, Reader]]:
         if self.graph is None or not self.graph.readers:
             return []
         ordered = self.graph.ordered(label(self.model), places)
-        return [(ordered[k], reader) for k, reader in self.graph.readers]
+        found = [(ordered[k], reader) for k, reader in self.graph.readers]
+        return [(k, reader) for k, reader in found if k is not None]
 
     def outputs_for(self, shapes: Nest) -> tuple[list[Any], list[str]]:
         nest = output_shape(self.model)
