@@ -150,6 +150,15 @@ def test_normalizations_keep_the_dtype_of_their_input(name):
     assert getattr(ops, name)(x, weights).dtype == "bfloat16"
 
 
+@pytest.mark.parametrize("stride", [0, -1, 2.5])
+def test_the_stride_of_a_spectrum_is_a_positive_integer(stride):
+    signal = np.ones(32, "float32")
+    with pytest.raises(ValueError, match="stft: invalid sequence_stride"):
+        ops.stft(signal, 8, stride, 8)
+    with pytest.raises(ValueError, match="istft: invalid sequence_stride"):
+        ops.istft(ops.stft(signal, 8, 4, 8), 8, stride, 8)
+
+
 def test_the_kind_of_numbers():
     assert ops.dtype(X) == "float32" and ops.dtype(np.int32(1)) == "int32"
 

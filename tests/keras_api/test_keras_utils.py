@@ -243,6 +243,13 @@ def test_smart_resize_crops_to_the_proportions_and_keeps_the_kind():
         keras.preprocessing.image.smart_resize(image, (2, 2, 2))
 
 
+def test_normalize_returns_the_kind_that_it_was_given():
+    rows = np.float32([[3.0, 4.0], [0.0, 0.0]])
+    assert isinstance(keras.utils.normalize(rows), np.ndarray)
+    found = keras.utils.normalize(lm.asarray(rows))
+    assert isinstance(found, lm.Tensor) and found.tolist() == keras.utils.normalize(rows).tolist()
+
+
 def test_data_sets_take_the_formats_of_keras():
     for form in ("tf", "grain"):
         data = keras.utils.timeseries_dataset_from_array(np.arange(4), None, 2, format=form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lamina.annotations import ArrayLike, WindowLike
+from lamina.arguments import integer
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir.types import Dim, DType
 from lamina.operations import updating
@@ -49,6 +50,15 @@ def _places(count: Dim, length: int, stride: int) -> Tensor:
 
 
 _COSINES = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
+
+
+def _check(function: str, length: int, stride: int, fft_length: int) -> None:
+    for name, value in (
+        ("sequence_length", length),
+        ("sequence_stride", stride),
+        ("fft_length", fft_length),
+    ):
+        integer(function, name, value, 1)
 
 
 def _window(
@@ -103,6 +113,7 @@ def stft(
     if not tensor.dtype.is_float:
         raise DTypeError(f"stft: expected a signal of floats, got {tensor.dtype}",
                          hint="convert it with lm.astype(x, 'float32')")  # fmt: skip
+    _check("stft", sequence_length, sequence_stride, fft_length)
     if fft_length < sequence_length:
         raise ArgumentError(
             f"stft: fft_length must be at least sequence_length, got {fft_length} and "
@@ -142,6 +153,7 @@ def istft(
         >>> bool(lm.max(lm.abs(found - signal)) < 1e-5)
         True
     """
+    _check("istft", sequence_length, sequence_stride, fft_length)
     real, imaginary = pair_of("istft", x)
     if real.ndim < 2:
         raise ShapeError(f"istft: expected spectra (..., frames, bins), got shape {real.shape}")

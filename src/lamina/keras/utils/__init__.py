@@ -46,7 +46,7 @@ from lamina.keras.serialization import (
 from lamina.layers import FeatureSpace, InputLayer
 from lamina.layers._base.symbolic import SymbolicTensor, source_of
 from lamina.operations.random_keys import set_seed
-from lamina.tensor import Tensor, node_of
+from lamina.tensor import Tensor, as_tensor, node_of
 from lamina.training.columns import packed as pack_x_y_sample_weight
 from lamina.training.columns import unpacked as unpack_x_y_sample_weight
 
@@ -98,12 +98,14 @@ __all__ = [
 Sequence = PyDataset  # its name before Keras 3
 
 
-def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
-    """x divided by its norm along an axis; lines of zeros stay."""
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray | Tensor:
+    """x divided by its norm along an axis; lines of zeros stay. A tensor of a tensor, otherwise an
+    array."""
     array = np.asarray(x)
     norms = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
     norms[norms == 0] = 1
-    return np.asarray(array / norms)
+    found = np.asarray(array / norms)
+    return as_tensor(found) if isinstance(x, Tensor) else found
 
 
 def set_random_seed(seed: int) -> None:
