@@ -115,6 +115,9 @@ def test_given_statistics_have_the_axes_of_the_data():
     given = layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0])
     given.build((None, 3, 2))
     assert given.mean.shape == given.variance.shape == (1, 1, 2)
+    partly = layers.Normalization(axis=(1, 2), mean=[1.0, 2.0], variance=4.0)
+    x = np.float32([[[1, 2], [3, 4], [5, 6]]])
+    np.testing.assert_allclose(partly(x), (x - np.float32([1, 2])) / 2)
 
 
 def test_columns_are_crossed_in_a_functional_model():

@@ -128,10 +128,11 @@ class Normalization(Layer):
             self.variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
             return
-        wide = tuple(n if d in kept else 1 for d, n in enumerate(input_shape))
-        values = (np.asarray(v, np.float32) for v in (self.input_mean, self.input_variance))
-        mean, variance = (v.reshape(wide) if v.size > 1 else v for v in values)
-        self.mean, self.variance = mean, variance  # type: ignore[assignment]
+        found = [np.asarray(v, np.float64) for v in (self.input_mean, self.input_variance)]
+        if None not in shape:
+            wide = tuple(n if d in kept else 1 for d, n in enumerate(input_shape))
+            found = [np.broadcast_to(v, shape).reshape(wide) for v in found]
+        self.mean, self.variance = found  # type: ignore[assignment]
 
     def adapt(self, data: DataLike) -> None:
         """Learn mean and variance from an array or an iterable of batches.
@@ -193,7 +194,7 @@ class Normalization(Layer):
     def _statistics(self) -> Any:
         if self.input_mean is None:
             return self.mean, self.variance
-        both: tuple[Any, ...] = (self.input_mean, self.input_variance)
+        both: tuple[Any, ...] = (self.mean, self.variance)
         return tuple(ops.asarray(v, dtype=self._compute_dtype) for v in both)
 
 
