@@ -27,7 +27,8 @@ from shared_arguments import text_of
 NAMES = [
     *("layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"),
     *("constraints", "activations", "callbacks", "data", "datasets", "nn", "linalg", "random"),
-    *("inspect", "plot", "models", "distribution", "tune", "events", "onnx", "quantizers", ""),
+    *("inspect", "plot", "models", "distribution", "tune", "events", "interchange", "onnx"),
+    *("quantizers", ""),
 ]
 UNLISTED = ("random", "data")  # without `__all__`: all that they define
 WIDTH = 100

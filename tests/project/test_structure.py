@@ -57,7 +57,7 @@ FLOORS = [
     ["distribution"],
     ["data"],
     ["datasets"],
-    ["saving", "events"],
+    ["saving", "events", "interchange"],
     ["onnx.messages", "onnx.tensors", "onnx.exporting"],
     ["training"],
     ["callbacks"],
