@@ -28,7 +28,7 @@ NAMES = [
     *("layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"),
     *("constraints", "activations", "callbacks", "data", "datasets", "nn", "linalg", "random"),
     *("inspect", "plot", "models", "distribution", "tune", "events", "interchange", "onnx"),
-    *("quantizers", ""),
+    *("quantizers", "zoo", ""),
 ]
 UNLISTED = ("random", "data")  # without `__all__`: all that they define
 WIDTH = 100

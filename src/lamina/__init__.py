@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         saving as saving,
         schedules as schedules,
         tune as tune,
+        zoo as zoo,
     )
     from lamina.distribution import device as device, devices as devices
     from lamina.layers import Input as Input, Layer as Layer
@@ -120,6 +121,7 @@ _LAZY = {
     "saving": "lamina.saving",
     "schedules": "lamina.schedules",
     "tune": "lamina.tune",
+    "zoo": "lamina.zoo",
     "device": "lamina.distribution:device",
     "devices": "lamina.distribution:devices",
     "Input": "lamina.layers:Input",

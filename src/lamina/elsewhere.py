@@ -20,7 +20,6 @@ ELSEWHERE: dict[str, str] = {
 
 OF_KERAS: dict[str, str] = {
     "SymbolicScope": "layer.compute_output_spec(x) computes shapes and dtypes alone",
-    "applications": "Lamina has no pretrained networks; build one from lamina.layers",
     "export": "model.save('model.lamina')",
 }
 

@@ -92,7 +92,7 @@ def test_a_global_that_weights_do_not_need_is_named_and_not_called(form, protoco
     assert not mark.exists()
 
 
-def test_a_pickle_that_is_no_file_of_weights_is_refused(tmp_path):
+def test_a_pickle_of_other_objects_is_refused(tmp_path):
     path = written(tmp_path, pickle.dumps([1, 2], 2))
     with pytest.raises(FileFormatError, match=r"a pickle that torch\.save did not write"):
         lm.interchange.read(path)

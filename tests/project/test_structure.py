@@ -64,7 +64,7 @@ FLOORS = [
     ["models"],
     ["inspect", "plot", "sklearn", "tune"],
     ["nn", "linalg", "random", "einops_backend"],
-    ["onnx"],
+    ["onnx", "zoo"],
     ["keras"],
     ["tf"],
     ["cli", "fuzz", "__main__"],

@@ -15,7 +15,6 @@ from lamina.errors import CacheError, DownloadError, FileFormatError
 from lamina.files import write_whole
 from lamina.settings import settings
 
-_MOST_BYTES = 1 << 28  # no file of these data sets is larger; a server that sends more is not one
 BLOCK = 1 << 18  # bytes read at once
 TRIES = 3  # at each mirror
 WAIT = 1.0  # seconds before the second try, twice as many before the third
@@ -33,6 +32,7 @@ class Source:
     flat: its files may also be in `LAMINA_DATA` itself.
     suffix: what the names of the published files have at the end; "" where they are not gzipped.
     other_names: file -> where else below `LAMINA_DATA` it may be.
+    most: bytes that no file exceeds; a server that sends more is not one of these.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Source:
     flat: bool = False
     suffix: str = ".gz"
     other_names: Mapping[str, str] = field(default_factory=dict)
+    most: int = 1 << 28
 
 
 def find_file(source: Source, filename: str) -> Path:
@@ -130,7 +131,7 @@ def _download(source: Source, filename: str, target: Path) -> Path:
     for mirror in () if settings.offline else source.mirrors:
         address = f"{mirror}{filename}{source.suffix}"
         print(f"downloading {source.title}: {address}", file=sys.stderr)
-        content = _fetch(address, failures)
+        content = _fetch(address, failures, source.most)
         if content is None:
             continue
         if _is_published(content, source.digests[filename]):
@@ -140,7 +141,7 @@ def _download(source: Source, filename: str, target: Path) -> Path:
     raise _nowhere(source, filename, failures or ["LAMINA_OFFLINE forbids downloads"])
 
 
-def _fetch(address: str, failures: list[str]) -> bytes | None:
+def _fetch(address: str, failures: list[str], most: int) -> bytes | None:
     """Return the file at an address; None if the server has none, or fails TRIES times."""
     # Imported here: most programs never download, and these modules take 40 ms to import.
     from http.client import HTTPException
@@ -150,7 +151,7 @@ def _fetch(address: str, failures: list[str]) -> bytes | None:
     seen: list[str] = []
     for attempt in range(1, TRIES + 1):
         try:
-            return _received(address)
+            return _received(address, most)
         except HTTPError as error:
             seen.append(str(error))
             if error.code < 500:  # missing or forbidden, also the next time
@@ -167,7 +168,7 @@ def _fetch(address: str, failures: list[str]) -> bytes | None:
     return None
 
 
-def _received(address: str) -> bytes:
+def _received(address: str, most: int) -> bytes:
     """Return the content of an address, with a line of progress on a terminal. Raises OSError if
     the connection ends before the file does."""
     from urllib.request import Request, urlopen
@@ -179,7 +180,7 @@ def _received(address: str) -> bytes:
         meter = _Meter(size)
         while block := response.read(BLOCK):
             content += block
-            if len(content) > _MOST_BYTES:
+            if len(content) > most:
                 break
             meter.show(len(content))
         meter.end()

@@ -109,10 +109,29 @@ class FunctionalGraph:
     def layers(self) -> list[Any]:
         """Each layer once: inputs first, then by distance from the outputs, as in Keras."""
         inputs = [source_of(n) for n in self.input_nodes]
-        depth = self._depths()
-        ordered = sorted(self.calls, key=lambda call: -depth[call])
+        depth, place = self._depths(), self._places()
+        ordered = sorted(self.calls, key=lambda call: (-depth[call], place[id(call.layer)]))
         first = [s[0].layer for s in inputs if s is not None]
         return list({id(x): x for x in [*first, *(c.layer for c in ordered)]}.values())
+
+    def _places(self) -> dict[int, int]:
+        """Return the number of each layer, by `id`, in the order in which a search from the outputs
+        meets them, depth first."""
+        found: dict[int, int] = {}
+        stack = self._sources(reversed(self.output_nodes))
+        seen: set[Call] = set()
+        while stack:
+            call = stack.pop()
+            if call not in seen:
+                seen.add(call)
+                found.setdefault(id(call.layer), len(found))
+                stack += self._sources(reversed(_nodes(call.inputs)))
+        return found
+
+    def _sources(self, nodes: Iterable[Node]) -> list[Call]:
+        """Return the calls that computed what nodes are computed from by operations alone."""
+        leaves = [leaf for n in nodes for leaf in self._leaves(n) if leaf not in self.input_nodes]
+        return [found[0] for leaf in leaves if (found := source_of(leaf)) is not None]
 
     def _depths(self) -> dict[Call, int]:
         """Return the number of calls between each call and the farthest output; all calls of a
@@ -129,9 +148,7 @@ class FunctionalGraph:
         return depth
 
     def _calls_before(self, call: Call) -> list[Call]:
-        leaves = [leaf for n in _nodes(call.inputs) for leaf in self._leaves(n)]
-        found = (source_of(n) for n in leaves if n not in self.input_nodes)
-        return [s[0] for s in found if s is not None]
+        return self._sources(_nodes(call.inputs))
 
     @cached_property
     def readers(self) -> list[tuple[int, Any]]:

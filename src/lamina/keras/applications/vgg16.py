@@ -1,0 +1,27 @@
+"""`keras.applications.vgg16`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lamina import namespaces
+from lamina.annotations import ArrayLike
+from lamina.tensor import Tensor
+from lamina.zoo.preprocessing import decode_predictions
+from lamina.zoo.preprocessing import preprocess_input as preprocessed
+from lamina.zoo.vgg import VGG16
+
+__all__ = ["VGG16", "decode_predictions", "preprocess_input"]
+
+
+def preprocess_input(x: ArrayLike, data_format: str | None = None) -> np.ndarray | Tensor:
+    """Return images from 0 to 255 as the network expects them: BGR, without ImageNet's means.
+
+    Args:
+        x: images (..., height, width, 3).
+        data_format: "channels_last", or "channels_first" (..., 3, height, width).
+    """
+    return preprocessed(x, data_format, "caffe")
+
+
+namespaces.declare(__name__)
