@@ -21,7 +21,8 @@ from lamina.data.splitting import epoch_order
 from lamina.errors import DataError
 
 Table: TypeAlias = dict[str, np.ndarray]
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 KEPT = 2  # windows in memory: those that a batch at their border takes rows from
 _OF_WINDOW = 0x5DEECE66
 
@@ -29,8 +30,13 @@ _OF_WINDOW = 0x5DEECE66
 class Groups(Protocol):
     """The rows of one or more files, in groups."""
 
-    names: Sequence[str]
-    counts: Sequence[int]  # rows of each group
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the columns."""
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """The rows of each group."""
 
     def read(self, group: int) -> Table:
         """Return the columns of a group."""

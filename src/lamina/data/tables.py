@@ -167,7 +167,7 @@ class Tables(Elements):
 def _files(owner: str, paths: PathLike | Sequence[PathLike]) -> list[str]:
     patterns = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     found: list[str] = []
-    for each in map(os.fspath, patterns):
+    for each in [os.fspath(pattern) for pattern in patterns]:
         matches = [each] if os.path.isfile(each) else sorted(glob.glob(each))
         if not matches:
             raise DataError(f"{owner}: no file matches {each!r}")

@@ -64,9 +64,10 @@ def pinv(x: ArrayLike, /, rcond: float | None = None, *, rtol: ArrayLike | None 
     """
     wide = matrices("pinv", x)
     u, s, vh = svd(wide, full_matrices=False)
+    share: float | Tensor = _cutoff(wide) if rcond is None else rcond
     if rtol is not None:
-        rcond = expand_dims(as_tensor(rtol, s.dtype), axis=-1)
-    least = s[..., :1] * (_cutoff(wide) if rcond is None else rcond)
+        share = expand_dims(as_tensor(rtol, s.dtype), axis=-1)
+    least = s[..., :1] * share
     is_kept = s > least
     inverse = where(is_kept, 1.0 / where(is_kept, s, 1.0), 0.0)
     value = matmul(matrix_transpose(vh) * expand_dims(inverse, -2), matrix_transpose(u))
