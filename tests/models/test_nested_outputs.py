@@ -9,6 +9,7 @@ import pytest
 import lamina as lm
 from lamina import layers as L
 from lamina import tree
+from lamina.errors import UnknownNameError
 
 Pair = namedtuple("Pair", "first second")
 X = np.linspace(-1, 1, 600, dtype="float32")[:, None]
@@ -96,3 +97,12 @@ def test_output_names_are_those_of_the_layers_or_the_keys():
     assert lm.Model(inputs, [p, q]).output_names == ["p", "q"]
     assert lm.Model(inputs, {"one": q, "another": p}).output_names == ["another", "one"]
     assert lm.Model(inputs, p).input_names == ["x"]
+
+
+def test_an_unknown_output_among_metrics_by_name_is_an_error():
+    x = lm.Input((2,))
+    outputs = [lm.layers.Dense(1, name="first")(x), lm.layers.Dense(1, name="second")(x)]
+    model = lm.Model(x, outputs)
+    model.compile("sgd", "mse", metrics={"first": ["mae"], "secnd": ["mae"]})
+    with pytest.raises(UnknownNameError, match=r"output in metrics 'secnd'"):
+        model.fit(np.zeros((4, 2)), [np.zeros((4, 1))] * 2, verbose=0)

@@ -185,16 +185,16 @@ def by_output(given: object, names: Sequence[str], what: str, shared: bool) -> l
 
     One value counts for all outputs where `shared`, else for the only one.
     """
-    if isinstance(given, Mapping) and set(given) <= set(names):
-        return [given.get(name) for name in names]
-    values = _flat(given)
-    if _is_nested(given) and len(values) == len(names):
-        return values
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and set(given) & set(names):
         for key in given:
             if key not in names:
                 raise unknown_name(f"output in {what}", key, names)
         return [given.get(name) for name in names]
+    values = _flat(given)
+    if _is_nested(given) and len(values) == len(names):
+        return values
+    if isinstance(given, Mapping) and given:
+        raise unknown_name(f"output in {what}", next(iter(given)), names)
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
             raise ArgumentError(
