@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from lamina.zoo.resnet import ResNet18 as ResNet18
     from lamina.zoo.resnet import ResNet34 as ResNet34
     from lamina.zoo.resnet import ResNet50 as ResNet50
-    from lamina.zoo.resnet import ResNet50V2 as ResNet50V2
     from lamina.zoo.resnet import ResNet101 as ResNet101
-    from lamina.zoo.resnet import ResNet101V2 as ResNet101V2
     from lamina.zoo.resnet import ResNet152 as ResNet152
-    from lamina.zoo.resnet import ResNet152V2 as ResNet152V2
+    from lamina.zoo.resnet_v2 import ResNet50V2 as ResNet50V2
+    from lamina.zoo.resnet_v2 import ResNet101V2 as ResNet101V2
+    from lamina.zoo.resnet_v2 import ResNet152V2 as ResNet152V2
     from lamina.zoo.squeezenet import SqueezeNet as SqueezeNet
     from lamina.zoo.vgg import VGG11 as VGG11
     from lamina.zoo.vgg import VGG13 as VGG13
@@ -67,10 +67,8 @@ _FILES = {
         "ResNet50",
         "ResNet101",
         "ResNet152",
-        "ResNet50V2",
-        "ResNet101V2",
-        "ResNet152V2",
     ),
+    "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "squeezenet": ("SqueezeNet",),
     "vgg": ("VGG11", "VGG13", "VGG16", "VGG19"),
     "xception": ("Xception",),

@@ -1,11 +1,10 @@
 """ResNet: each block adds its result to its input, so that a hundred layers and more train.
 
-The bottleneck networks have Keras' names of layers and its places of strides (version 1: the first
-convolution of a block; version 2: the second).
+The bottleneck networks have Keras' names of layers, and its strides in the first convolution of a
+block.
 
-Sources: He et al. (2015), Deep residual learning for image recognition, arXiv:1512.03385 (top-5
-error on ImageNet, ten crops: ResNet-34 7.46%, 50 6.71%, 101 6.05%, 152 5.71%); He et al. (2016),
-Identity mappings in deep residual networks, arXiv:1603.05027 (version 2).
+Source: He et al. (2015), Deep residual learning for image recognition, arXiv:1512.03385. Top-5
+error on ImageNet, ten crops: ResNet-34 7.46%, 50 6.71%, 101 6.05%, 152 5.71%.
 """
 
 from __future__ import annotations
@@ -30,17 +29,30 @@ WIDTHS = (64, 128, 256, 512)
 EPSILON = 1.001e-5
 
 
-def _normalized(x: Tensor, name: str, activation: bool = True) -> Tensor:
+def normalized(x: Tensor, name: str, activation: bool = True) -> Tensor:
+    """Return x normalized over the batch, with an activation.
+
+    Args:
+        x: images.
+        name: name that those of the layers begin with.
+        activation: apply ReLU.
+    """
     x = BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(x)
     return Activation("relu", name=f"{name}_relu")(x) if activation else x
 
 
-def _stem(x: Tensor, bias: bool, normalized: bool) -> Tensor:
-    """A quarter of the size, by a convolution of 7 x 7 and pooling."""
+def stem(x: Tensor, bias: bool, before: bool) -> Tensor:
+    """Return images of a quarter of the size, by a convolution of 7 x 7 and pooling.
+
+    Args:
+        x: images.
+        bias: the convolution has one.
+        before: normalize, and apply ReLU, before pooling.
+    """
     x = ZeroPadding2D(3, name="conv1_pad")(x)
     x = Conv2D(64, 7, strides=2, use_bias=bias, name="conv1_conv")(x)
-    if normalized:
-        x = _normalized(x, "conv1")
+    if before:
+        x = normalized(x, "conv1")
     x = ZeroPadding2D(1, name="pool1_pad")(x)
     return MaxPooling2D(3, strides=2, name="pool1_pool")(x)
 
@@ -51,12 +63,12 @@ def _basic(x: Tensor, width: int, stride: int, is_first: bool, name: str) -> Ten
     shortcut = x
     if is_first and (stride > 1 or x.shape[-1] != width):
         shortcut = Conv2D(width, 1, strides=stride, use_bias=False, name=f"{name}_0_conv")(x)
-        shortcut = _normalized(shortcut, f"{name}_0", activation=False)
+        shortcut = normalized(shortcut, f"{name}_0", activation=False)
     x = ZeroPadding2D(1, name=f"{name}_1_pad")(x)
     x = Conv2D(width, 3, strides=stride, use_bias=False, name=f"{name}_1_conv")(x)
-    x = _normalized(x, f"{name}_1")
+    x = normalized(x, f"{name}_1")
     x = Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_2_conv")(x)
-    x = _normalized(x, f"{name}_2", activation=False)
+    x = normalized(x, f"{name}_2", activation=False)
     x = Add(name=f"{name}_add")([shortcut, x])
     return Activation("relu", name=f"{name}_out")(x)
 
@@ -66,31 +78,15 @@ def _bottleneck(x: Tensor, width: int, stride: int, is_first: bool, name: str) -
     shortcut = x
     if is_first:
         shortcut = Conv2D(4 * width, 1, strides=stride, name=f"{name}_0_conv")(x)
-        shortcut = _normalized(shortcut, f"{name}_0", activation=False)
+        shortcut = normalized(shortcut, f"{name}_0", activation=False)
     x = Conv2D(width, 1, strides=stride, name=f"{name}_1_conv")(x)
-    x = _normalized(x, f"{name}_1")
+    x = normalized(x, f"{name}_1")
     x = Conv2D(width, 3, padding="same", name=f"{name}_2_conv")(x)
-    x = _normalized(x, f"{name}_2")
+    x = normalized(x, f"{name}_2")
     x = Conv2D(4 * width, 1, name=f"{name}_3_conv")(x)
-    x = _normalized(x, f"{name}_3", activation=False)
+    x = normalized(x, f"{name}_3", activation=False)
     x = Add(name=f"{name}_add")([shortcut, x])
     return Activation("relu", name=f"{name}_out")(x)
-
-
-def _preactivated(x: Tensor, width: int, stride: int, is_first: bool, name: str) -> Tensor:
-    """A bottleneck of version 2: normalization and activation come before each convolution."""
-    before = _normalized(x, f"{name}_preact")
-    if is_first:
-        shortcut = Conv2D(4 * width, 1, strides=stride, name=f"{name}_0_conv")(before)
-    else:
-        shortcut = MaxPooling2D(1, strides=stride)(x) if stride > 1 else x
-    x = Conv2D(width, 1, use_bias=False, name=f"{name}_1_conv")(before)
-    x = _normalized(x, f"{name}_1")
-    x = ZeroPadding2D(1, name=f"{name}_2_pad")(x)
-    x = Conv2D(width, 3, strides=stride, use_bias=False, name=f"{name}_2_conv")(x)
-    x = _normalized(x, f"{name}_2")
-    x = Conv2D(4 * width, 1, name=f"{name}_3_conv")(x)
-    return Add(name=f"{name}_out")([shortcut, x])
 
 
 Block = Callable[[Tensor, int, int, bool, str], Tensor]
@@ -99,23 +95,11 @@ Block = Callable[[Tensor, int, int, bool, str], Tensor]
 def _resnet(o: Options, block: Block, depths: Sequence[int]) -> Model:
     """Four stages of blocks; the first block of a stage halves the size, but for the first."""
     inputs = o.images(224, 32)
-    x = _stem(inputs, bias=block is _bottleneck, normalized=True)
+    x = stem(inputs, bias=block is _bottleneck, before=True)
     for k, (count, width) in enumerate(zip(depths, WIDTHS, strict=True)):
         for n in range(count):
             stride = 2 if k > 0 and n == 0 else 1
             x = block(x, width, stride, n == 0, f"conv{k + 2}_block{n + 1}")
-    return o.model(inputs, o.ended(x))
-
-
-def _resnet_v2(o: Options, depths: Sequence[int]) -> Model:
-    """Four stages; the last block of a stage halves the size, but for the last."""
-    inputs = o.images(224, 32)
-    x = _stem(inputs, bias=True, normalized=False)
-    for k, (count, width) in enumerate(zip(depths, WIDTHS, strict=True)):
-        for n in range(count):
-            stride = 2 if k < 3 and n == count - 1 else 1
-            x = _preactivated(x, width, stride, n == 0, f"conv{k + 2}_block{n + 1}")
-    x = _normalized(x, "post")
     return o.model(inputs, o.ended(x))
 
 
@@ -352,144 +336,3 @@ def ResNet152(
         classifier_activation,
     )
     return _resnet(o, _bottleneck, (3, 8, 36, 3))
-
-
-def ResNet50V2(
-    include_top: bool = True,
-    weights: PathLike | None = "imagenet",
-    input_tensor: Tensor | None = None,
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: ActivationLike = "softmax",
-    name: str = "resnet50v2",
-) -> Model:
-    """Return ResNet-50, version 2.
-
-    Args:
-        include_top: end with the classes; False ends with features.
-        weights: path of a file with weights, "imagenet" for those trained on ImageNet, or None for
-            random ones.
-        input_tensor: symbolic images; None makes an Input.
-        input_shape: shape of the images (height, width, channels); by default that of the paper
-            with the classes, and open without them.
-        pooling: "avg" or "max" over all positions of the features; None keeps them.
-        classes: number of classes.
-        classifier_activation: activation of the classes; None gives logits.
-        name: name of the model.
-
-    Shapes:
-        (batch, height, width, channels) -> (batch, classes), or features
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.zoo.ResNet50V2(weights=None).count_params()
-        25613800
-
-    Source: He et al. (2016), arXiv:1603.05027.
-    """
-    o = Options(
-        name,
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classes,
-        classifier_activation,
-    )
-    return _resnet_v2(o, (3, 4, 6, 3))
-
-
-def ResNet101V2(
-    include_top: bool = True,
-    weights: PathLike | None = "imagenet",
-    input_tensor: Tensor | None = None,
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: ActivationLike = "softmax",
-    name: str = "resnet101v2",
-) -> Model:
-    """Return ResNet-101, version 2.
-
-    Args:
-        include_top: end with the classes; False ends with features.
-        weights: path of a file with weights, "imagenet" for those trained on ImageNet, or None for
-            random ones.
-        input_tensor: symbolic images; None makes an Input.
-        input_shape: shape of the images (height, width, channels); by default that of the paper
-            with the classes, and open without them.
-        pooling: "avg" or "max" over all positions of the features; None keeps them.
-        classes: number of classes.
-        classifier_activation: activation of the classes; None gives logits.
-        name: name of the model.
-
-    Shapes:
-        (batch, height, width, channels) -> (batch, classes), or features
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.zoo.ResNet101V2(weights=None).count_params()
-        44675560
-
-    Source: He et al. (2016), arXiv:1603.05027.
-    """
-    o = Options(
-        name,
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classes,
-        classifier_activation,
-    )
-    return _resnet_v2(o, (3, 4, 23, 3))
-
-
-def ResNet152V2(
-    include_top: bool = True,
-    weights: PathLike | None = "imagenet",
-    input_tensor: Tensor | None = None,
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: ActivationLike = "softmax",
-    name: str = "resnet152v2",
-) -> Model:
-    """Return ResNet-152, version 2.
-
-    Args:
-        include_top: end with the classes; False ends with features.
-        weights: path of a file with weights, "imagenet" for those trained on ImageNet, or None for
-            random ones.
-        input_tensor: symbolic images; None makes an Input.
-        input_shape: shape of the images (height, width, channels); by default that of the paper
-            with the classes, and open without them.
-        pooling: "avg" or "max" over all positions of the features; None keeps them.
-        classes: number of classes.
-        classifier_activation: activation of the classes; None gives logits.
-        name: name of the model.
-
-    Shapes:
-        (batch, height, width, channels) -> (batch, classes), or features
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.zoo.ResNet152V2(weights=None).count_params()
-        60380648
-
-    Source: He et al. (2016), arXiv:1603.05027.
-    """
-    o = Options(
-        name,
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classes,
-        classifier_activation,
-    )
-    return _resnet_v2(o, (3, 8, 36, 3))

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from lamina.zoo.mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
     from lamina.zoo.mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
     from lamina.zoo.resnet import ResNet50 as ResNet50
-    from lamina.zoo.resnet import ResNet50V2 as ResNet50V2
     from lamina.zoo.resnet import ResNet101 as ResNet101
-    from lamina.zoo.resnet import ResNet101V2 as ResNet101V2
     from lamina.zoo.resnet import ResNet152 as ResNet152
-    from lamina.zoo.resnet import ResNet152V2 as ResNet152V2
+    from lamina.zoo.resnet_v2 import ResNet50V2 as ResNet50V2
+    from lamina.zoo.resnet_v2 import ResNet101V2 as ResNet101V2
+    from lamina.zoo.resnet_v2 import ResNet152V2 as ResNet152V2
     from lamina.zoo.vgg import VGG16 as VGG16
     from lamina.zoo.vgg import VGG19 as VGG19
     from lamina.zoo.xception import Xception as Xception
@@ -71,10 +71,8 @@ _FILES = {
         "ResNet50",
         "ResNet101",
         "ResNet152",
-        "ResNet50V2",
-        "ResNet101V2",
-        "ResNet152V2",
     ),
+    "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "vgg": (
         "VGG16",
         "VGG19",

@@ -9,7 +9,7 @@ from lamina.annotations import ArrayLike
 from lamina.tensor import Tensor
 from lamina.zoo.preprocessing import decode_predictions
 from lamina.zoo.preprocessing import preprocess_input as preprocessed
-from lamina.zoo.resnet import ResNet50V2, ResNet101V2, ResNet152V2
+from lamina.zoo.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
 
 __all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]
 
