@@ -46,7 +46,7 @@ def mlp() -> tuple[Any, np.ndarray, np.ndarray]:
 def vgg() -> tuple[Any, np.ndarray, np.ndarray]:
     """ShallowVGGNet on 2,000 images of the size of CIFAR-10's."""
     rng = np.random.default_rng(0)
-    layers = [lm.Input((32, 32, 3))]
+    layers: list[Any] = [lm.Input((32, 32, 3))]
     for filters in (32, 64):
         for _ in range(2):
             layers += [L.Conv2D(filters, 3, padding="same", activation="relu")]

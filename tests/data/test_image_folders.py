@@ -19,6 +19,7 @@ from lamina.errors import (
     ArgumentError,
     DataError,
     FileFormatError,
+    RangeError,
     ShapeError,
     UnknownNameError,
 )
@@ -530,7 +531,7 @@ import numpy as np
 from lamina.data import image_dataset_from_directory
 
 data = image_dataset_from_directory(sys.argv[1], image_size=(256, 256), batch_size=8, workers=2,
-                                    verbose=False)
+                                    verbose=False, keep_bytes=int(sys.argv[2]))
 next(iter(data))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 total = sum(x.numpy().nbytes for x, _ in data)
@@ -539,13 +540,14 @@ print(total, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 102
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss in kilobytes")
-def test_memory_is_bounded_on_a_folder_that_is_larger(tmp_path):
-    """300 images of 786 kB decoded; no more than a few batches of them are there at once."""
+@pytest.mark.parametrize("keep_bytes", [0, 10 << 20])
+def test_memory_is_bounded_on_a_folder_that_is_larger(tmp_path, keep_bytes):
+    """300 images of 786 kB; a few batches of them are there at once, and those that are kept."""
     content = image_file((9, 8, 7), (256, 256))
     put(tmp_path / "photos", {f"{k % 2}/{k}.png": content for k in range(300)})
     environment = os.environ | {"PYTHONPATH": str(Path(lm.__file__).parents[1])}
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, str(tmp_path / "photos")],
+        [sys.executable, "-c", MEMORY, str(tmp_path / "photos"), str(keep_bytes)],
         env=environment,
         capture_output=True,
         text=True,
@@ -555,4 +557,24 @@ def test_memory_is_bounded_on_a_folder_that_is_larger(tmp_path):
     total, grown = map(int, done.stdout.split())
     batch = 8 * 256 * 256 * 3 * 4
     assert total == 300 * 256 * 256 * 3 * 4
-    assert grown < 6 * batch  # workers + 3 = 5 batches; all would be 38
+    assert grown < 6 * batch + keep_bytes  # workers + 3 = 5 batches; all would be 38
+
+
+def test_decoded_images_are_kept_for_later_passes_as_far_as_there_is_room(photos):
+    files = sorted(photos.rglob("*.png"))
+    plain, kept = read(photos, seed=1, keep_bytes=0), read(photos, seed=1)
+    for epoch in range(2):
+        for (x, y), (u, v) in zip(plain.epoch(epoch), kept.epoch(epoch), strict=True):
+            np.testing.assert_array_equal(x, u)
+            np.testing.assert_array_equal(y, v)
+    one = 8 * 12 * 3 + 160
+    some = read(photos, keep_bytes=2 * one + 10, shuffle=False, on_error="raise", workers=0)
+    list(some.epoch(0))
+    for file in files[:2]:  # the first two that were read are kept
+        file.write_bytes(b"damaged")
+    list(some.epoch(1))
+    files[2].write_bytes(b"damaged")
+    with pytest.raises(FileFormatError, match=files[2].name):
+        list(some.epoch(2))
+    with pytest.raises(RangeError, match="keep_bytes"):
+        read(photos, keep_bytes=-1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina.annotations import PathLike
-from lamina.arguments import older_names
+from lamina.arguments import integer, older_names
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
 from lamina.data.folders import Index, index, open_folder
@@ -30,6 +31,8 @@ from lamina.data.single_images import is_first
 from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name, warn
 
 _NAMED = 5  # files that a warning names
+KEEP_BYTES = 256 << 20  # of decoded images, which later passes need not decode again
+_HEADER = 160  # bytes of an array besides its pixels
 
 
 @older_names(smart_resize="crop_to_aspect_ratio")
@@ -55,14 +58,16 @@ def image_dataset_from_directory(
     *,
     on_error: str = "warn",
     workers: int | None = None,
+    keep_bytes: int = KEEP_BYTES,
 ) -> Any:
     """Return a Dataset of the images in a folder with one folder for each class.
 
     Batches are (images, labels), or images alone without labels: images float32 (batch, height,
     width, channels) from 0 to 255; labels int32 (batch,), float32 (batch, classes) with label_mode
     "categorical", or float32 (batch, 1) with "binary". The dataset has `class_names` and
-    `file_paths` (in order, not shuffled). At most `workers` + 3 batches are in memory at a time.
-    Names and defaults are those of Keras; `on_error` and `workers` are Lamina's.
+    `file_paths` (in order, not shuffled). At most `workers` + 3 batches are in memory at a time,
+    and up to `keep_bytes` of decoded images. Names and defaults are those of Keras; `on_error`,
+    `workers` and `keep_bytes` are Lamina's.
 
     Args:
         directory: folder, .zip file of one, or folder in a .zip file ("photos.zip/train"). Images
@@ -94,6 +99,8 @@ def image_dataset_from_directory(
             pass; "raise" raises an error at the first.
         workers: number of threads that decode; None is one for each processor. The batches do not
             depend on it.
+        keep_bytes: bytes of decoded images (uint8) that stay in memory for later passes; the first
+            ones that are read, until they are used up. 0 keeps none, and sees files that change.
 
     Raises:
         DataError: if the folder does not exist, or has no image or no class folder.
@@ -120,7 +127,8 @@ def image_dataset_from_directory(
     folder = open_folder(directory, follow_links)
     files = index(folder, is_image, "images", labels, class_names)
     check_labels(files, label_mode)
-    images = Images(files, decode, label_mode, is_channels_first, on_error)
+    kept = Pixels(integer("image_dataset_from_directory", "keep_bytes", keep_bytes, 0))
+    images = Images(files, decode, label_mode, is_channels_first, on_error, kept)
     threads = default_workers() if workers is None else workers
 
     def dataset(rows: np.ndarray, order: int | None) -> Dataset:
@@ -135,6 +143,32 @@ def is_image(path: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
+class Pixels:
+    """Decoded images by number, up to a number of bytes; several threads use it.
+
+    Args:
+        limit: bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._found: dict[int, np.ndarray] = {}
+        self._lock = threading.Lock()
+
+    def get(self, row: int) -> np.ndarray | None:
+        """Return an image, if it is kept."""
+        return self._found.get(row)
+
+    def keep(self, row: int, image: np.ndarray) -> None:
+        """Keep an image, if there is room."""
+        needed = image.nbytes + _HEADER
+        with self._lock:
+            if row in self._found or needed > self._left:
+                return
+            self._left -= needed
+            self._found[row] = image if image.base is None else image.copy()
+
+
 class Images(LabeledFiles):
     """Images by their number in the index, decoded; remembers which ones could not be."""
 
@@ -145,8 +179,10 @@ class Images(LabeledFiles):
         label_mode: str | None,
         channels_first: bool,
         on_error: str,
+        kept: Pixels,
     ) -> None:
         super().__init__(files, label_mode)
+        self._kept = kept
         self.decode, self.on_error = decode, on_error
         self.channels_first = channels_first
         self._bad: dict[str, str] = {}
@@ -175,6 +211,14 @@ class Images(LabeledFiles):
         return pixels if self.labels is None else (pixels, self.labels[row])
 
     def _read(self, row: int) -> np.ndarray | None:
+        image = self._kept.get(row)
+        if image is None:
+            image = self._decoded(row)
+            if image is not None:
+                self._kept.keep(row, image)
+        return image
+
+    def _decoded(self, row: int) -> np.ndarray | None:
         path = self.files.paths[row]
         try:
             image = self.decode(self.files.folder.read(path))

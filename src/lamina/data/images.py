@@ -84,7 +84,8 @@ class Decoder:
         """Let the JPEG decoder leave out what is far finer than wanted: several times faster."""
         if self.size is not None and self.interpolation != "nearest":
             least = 2 * max(self.size)
-            image.draft(None, (least, least))
+            if min(image.size) >= 2 * least:  # from half the size on
+                image.draft(None, (least, least))
 
     def _resized(self, image: Any) -> Any:
         assert self.size is not None
