@@ -285,6 +285,7 @@ def _nearest(name: object, known: Iterable[str]) -> str:
 
 # The packages of each extra of Lamina that functions need; a test compares it with pyproject.toml.
 EXTRAS = {
+    "hdf5": ("h5py",),
     "images": ("pillow",),
     "mlflow": ("mlflow-skinny",),
     "parquet": ("pyarrow",),

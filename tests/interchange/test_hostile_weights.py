@@ -1,7 +1,7 @@
 """Files of weights of other programs, changed at random: one clear error, little time and memory,
 and nothing else of the machine is touched.
 
-    python tests/interchange/test_hostile_weights.py 10000 1        number of files, seed
+    python tests/interchange/test_hostile_weights.py 10000 1 keras      number of files, seed, kind
 """
 
 import collections
@@ -26,6 +26,7 @@ import mutations
 from lamina.saving import safetensors
 
 FILES = Path(__file__).parent / "torch_files"
+KERAS = Path(__file__).parent / "keras_files"
 NAMES = [b"builtins\neval", b"os\nsystem", b"torch\nload", b"torch\nSize", b"torch\nfloat64",
          b"collections\nOrderedDict", b"torch._utils\n_rebuild_tensor_v3"]  # fmt: skip
 
@@ -74,14 +75,37 @@ def cases(count, seed):
         yield f"{change.__name__} {name}", content
 
 
-def main(count, seed):
+def cases_of_keras(count, seed):
+    """Files of Keras, changed; half of the changes of .keras are in the description."""
+    chance = random.Random(seed)
+    good = {path.name: path.read_bytes() for path in sorted(KERAS.glob("*.keras"))}
+    for _ in range(count):
+        name = chance.choice(list(good))
+        members = hostile.parts(good[name])
+        kind = chance.choice(["config.json", "config.json", "model.weights.h5", "archive"])
+        if kind == "config.json":
+            config = json.loads(members[kind])
+            mutations.changed_value(config, chance)
+            members[kind] = json.dumps(config).encode()
+        elif kind != "archive":
+            members[kind] = chance.choice(mutations.DAMAGE)(members[kind], chance)
+        content = hostile.archived(members)
+        if kind == "archive":
+            content = chance.choice(mutations.DAMAGE)(content, chance)
+        yield f"{kind} {name}", content
+
+
+def main(count, seed, kind="arrays"):
     outcomes = collections.Counter()
     slowest = largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "changed.pt")
-        for name, result in hostile.results(
-            cases(count, seed), lm.interchange.read, path, batch=200
-        ):
+        path = str(Path(folder) / "changed.keras")
+        if kind == "keras":
+            load_hdf5()
+            found = hostile.results(cases_of_keras(count, seed), lm.load_model, path, batch=20)
+        else:
+            found = hostile.results(cases(count, seed), lm.interchange.read, path, batch=200)
+        for name, result in found:
             outcomes[result.outcome] += 1
             slowest, largest = max(slowest, result.seconds), max(largest, result.peak)
             if not mutations.is_fine(result):
@@ -89,10 +113,18 @@ def main(count, seed):
     print(f"{count} files: {dict(outcomes)}, at most {slowest:.2f} s and {largest:.0f} MB")
 
 
+def load_hdf5():
+    """Read a file, so that h5py has nothing left to import."""
+    lm.load_model(KERAS / "conv.keras")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-def test_mutated_weight_files_are_read_or_refused_with_one_clear_error():
+@pytest.mark.parametrize(("kind", "count"), [("arrays", 1500), ("keras", 200)])
+def test_mutated_weight_files_are_read_or_refused_with_one_clear_error(kind, count):
+    if kind == "keras":
+        pytest.importorskip("h5py")
     done = subprocess.run(
-        [sys.executable, __file__, "1500", "7"],
+        [sys.executable, __file__, str(count), "7", kind],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -100,8 +132,8 @@ def test_mutated_weight_files_are_read_or_refused_with_one_clear_error():
     )
     *findings, last = done.stdout.splitlines() or [done.stderr]
     assert not findings, done.stdout[:5000]
-    assert last.startswith("1500 files: "), done.stderr
+    assert last.startswith(f"{count} files: "), done.stderr
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

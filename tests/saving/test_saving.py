@@ -466,7 +466,8 @@ def test_damaged_weights(tmp_path):
 
 
 # ---- names -------------------------------------------------------------------------------------
-def test_names_that_programs_for_keras_use(tmp_path):
+def test_names_that_programs_for_keras_use_without_h5py(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
     model, other = classifier(), classifier()
     with pytest.warns(UserWarning, match=r"Lamina's own format.*'\.lamina' would say so"):
         model.save(tmp_path / "m.keras")

@@ -244,11 +244,11 @@ def damaged(path: Any, what: str) -> FileFormatError:
 
 
 _KINDS = (
-    (b"\x89HDF", "an HDF5 file, as Keras writes", "load it in Keras, and save model.get_weights()"),
+    (b"\x89HDF", "an HDF5 file, as Keras writes", "make the model, then model.load_weights(path)"),
     (b"\x80\x04", "a pickle", "pickles can run code and are never read"),
     (b"\x80\x02", "a pickle", "pickles can run code and are never read"),
-    (b"PK", "a zip archive, but no model of Lamina", "a .keras or .pt file? Load it there, and "
-     "take its arrays over with model.set_weights"),
+    (b"PK", "a zip archive, but no model of Lamina", "a .pt file? lamina.interchange.read(path) "
+     "returns its arrays"),
     (b"\x93NUMPY", "a NumPy array", "read it with numpy.load"),
 )  # fmt: skip
 

@@ -9,16 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from lamina.configuration import deserialize, serialize
-from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
+from lamina.configuration import custom_object_scope, deserialize, restored, serialize
+from lamina.errors import (
+    ArgumentError,
+    FileFormatError,
+    LaminaError,
+    MissingExtraError,
+    UnknownNameError,
+    describe,
+)
+from lamina.interchange import keras_files, keras_paths
 from lamina.layers import Layer
-from lamina.layers._base.facts import absorb, are_built, build_shape
+from lamina.layers._base.facts import absorb, are_built, build_shape, need_weights
 from lamina.layers._base.saved_names import saved_weights
 from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container, low_rank
-from lamina.saving.names import refuse_others, warn_of_name
+from lamina.saving.names import KERAS_MODEL, check_name, refuse_others, warn_of_name
 from lamina.saving.once import write_folder_once, write_once
 from lamina.saving.weights import fitting, in_a_file, named, put, refuse_to_overwrite
 from lamina.variables import Variable
@@ -34,12 +42,14 @@ def save_model(
 ) -> None:
     """Write a built model: layers, weights, compile arguments and optimizer state.
 
-    The file, or folder, is written completely or not at all.
+    The file, or folder, is written completely or not at all. Under a name that ends in .keras the
+    content is that of Keras 3, which reads it, with h5py (`pip install h5py`); without h5py, and
+    for models that Keras cannot describe, it is that of a .lamina file, with a warning.
 
     Args:
         model: built model.
-        filepath: path of the file, ending in .lamina; .keras is accepted with a warning, since
-            Keras cannot read the content. A path that ends in / is that of a folder.
+        filepath: path of the file, ending in .lamina, or in .keras. A path that ends in / is that
+            of a folder.
         overwrite: replace an existing file or folder; False raises an error.
         zipped: True writes one file, False a folder with the same content under any name; None
             decides by the path.
@@ -61,14 +71,31 @@ def save_model(
     """
     refuse_others("save_model", kwargs)
     as_folder = os.fspath(filepath).endswith(("/", os.sep)) if zipped is None else not zipped
-    if not as_folder:
-        warn_of_name(filepath)
     refuse_to_overwrite(filepath, overwrite)
+    if not as_folder:
+        content = _for_keras(model, filepath, include_optimizer)
+        if content is not None:
+            write_once(filepath, content)
+            return
     members = members_of(model, include_optimizer)
     if as_folder:
         write_folder_once(filepath, members, container.MEMBERS)
     else:
         write_once(filepath, container.pack(members))
+
+
+def _for_keras(model: Any, path: str | os.PathLike[str], state: bool) -> bytes | None:
+    """The content of a .keras file, or None, with a warning if the name promises one."""
+    if check_name(path):
+        return None
+    assert os.fspath(path).endswith(KERAS_MODEL)
+    need_weights(model, "saving")
+    compiled = model.get_compile_config() if model.compiled else None
+    try:
+        return keras_files.content_of(model, serialize(model), compiled, state)
+    except (ArgumentError, MissingExtraError, LookupError) as error:
+        warn_of_name(path, reason=str(getattr(error, "message", error)))
+        return None
 
 
 def content_of(model: Any, include_optimizer: bool = True) -> bytes:
@@ -133,13 +160,13 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Return the model that `save_model` or `Model.save` wrote, with its weights.
+    """Return the model that `save_model` or `Model.save` wrote, or Keras 3, with its weights.
 
     Only data are read, never code: layers are found by name among Lamina's own and the caller's
     classes. Memory is limited by the size of the file.
 
     Args:
-        filepath: path of the .lamina file, or of a folder.
+        filepath: path of the .lamina or .keras file, or of a folder.
         custom_objects: dictionary from name to class or function of the caller's own, such as
             {"Block": Block}.
         compile: compile the model as it was; False leaves it uncompiled.
@@ -163,6 +190,8 @@ def model_of(
     compile: bool = True,
 ) -> Any:
     """The model whose file has this content; errors name the path."""
+    if isinstance(data, bytes) and keras_files.is_model(data):
+        return _of_keras(path, data, custom_objects, compile)
     content = container.unpack(path, data)
     written, state = content.model, content.optimizer
     limits = Restoration(content.elements, content.objects)
@@ -182,6 +211,39 @@ def model_of(
                 variables = by_name if state.by_attribute else numbered(model.optimizer)
                 put(variables, state.arrays, f"{os.fspath(path)}, optimizer")
     return model
+
+
+def _of_keras(
+    path: str | os.PathLike[str],
+    data: bytes,
+    custom_objects: Mapping[str, Any] | None,
+    compile: bool,
+) -> Any:
+    """The model of a .keras file that Keras wrote, or `save_model`."""
+    with _errors_of(path), custom_object_scope(custom_objects):
+        found = keras_files.described(data)
+        limits = Restoration(found.elements, found.objects)
+        shape = None if found.build_shape is None else {"shape": found.build_shape}
+        with restoring(limits):
+            model = _model({"model": found.model, "build_shape": shape}, custom_objects)
+            variables = keras_paths.variables(model, found.places)
+            put(variables, keras_files.only_weights(found.arrays), os.fspath(path))
+            limits.finish(list(variables.values()))
+            if compile and found.compiled:
+                model.compile(**restored(found.compiled, custom_objects))
+                _restore_state(model, found.optimizer, os.fspath(path))
+    return model
+
+
+def _restore_state(model: Any, arrays: list[np.ndarray], where: str) -> None:
+    """Give the optimizer the state that a .keras file has, if it was built there."""
+    if arrays:
+        model.optimizer.build(model.trainable_weights)
+        variables = {f"{k:04d}": v for k, v in enumerate(model.optimizer.variables)}
+        stored = {f"{k:04d}": array for k, array in enumerate(arrays)}
+        if len(stored) < len(variables) and not any(array.ndim for array in arrays):
+            return  # written before the first step
+        put(variables, stored, f"{where}, optimizer")
 
 
 def _model(written: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:

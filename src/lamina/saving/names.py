@@ -39,12 +39,14 @@ def refuse_others(what: str, given: Mapping[str, object]) -> None:
         raise ArgumentError(f"{what}: unknown argument {name!r}", hint=hint)
 
 
-def warn_of_name(path: str | os.PathLike[str], weights: bool = False) -> None:
+def warn_of_name(
+    path: str | os.PathLike[str], weights: bool = False, reason: str = "h5py is not installed"
+) -> None:
     """Say that the content is not what Keras would look for under this name."""
     if check_name(path, weights):
         return
     own = "safetensors, not HDF5" if weights else "Lamina's own format"
     warn(
-        f"{os.fspath(path)!r} is written as {own}: Lamina reads it, Keras does not; "
-        f"the ending {WEIGHTS if weights else MODEL!r} would say so"
+        f"{os.fspath(path)!r} is written as {own}: Lamina reads it, Keras does not "
+        f"({reason}); the ending {WEIGHTS if weights else MODEL!r} would say so"
     )

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from lamina.errors import FileFormatError, ShapeError
+from lamina.configuration import serialize
+from lamina.errors import ArgumentError, FileFormatError, MissingExtraError, ShapeError
+from lamina.interchange import keras_files
 from lamina.layers import Layer
 from lamina.layers._base.facts import absorb, label, need_weights
 from lamina.layers._base.saved_names import interchangeable, saved_weights
 from lamina.saving import container, low_rank, safetensors
-from lamina.saving.names import WEIGHTS, warn_of_name
+from lamina.saving.names import WEIGHTS, check_name, warn_of_name
 from lamina.saving.once import write_once
 from lamina.variables import Variable, contents_of
 
@@ -34,14 +36,21 @@ def save_weights(
 
     Args:
         model: built model.
-        filepath: name that ends in .safetensors, or with a warning in .weights.h5, as programs for
-            Keras have it.
+        filepath: name that ends in .safetensors, or in .weights.h5 for the format of Keras, which
+            needs h5py; without it the content is that of .safetensors, with a warning.
         overwrite: replace an existing file; False raises an error.
         max_shard_size: accepted for Keras; the file is not divided.
         objects_to_skip: layers whose weights are left out.
     """
-    warn_of_name(filepath, weights=True)
     refuse_to_overwrite(filepath, overwrite)
+    if not check_name(filepath, weights=True):
+        need_weights(model, "saving weights")
+        try:
+            write_once(filepath, keras_files.weights_content(model, serialize(model)))
+            return
+        except (ArgumentError, MissingExtraError, LookupError) as error:
+            reason = str(getattr(error, "message", error))
+            warn_of_name(filepath, weights=True, reason=reason)
     about = {**container.NAMES, **low_rank.metadata(model)}
     write_once(filepath, safetensors.write_with_checksum(named(model, objects_to_skip), about))
 
@@ -87,7 +96,8 @@ def load_weights(
 
     Args:
         model: built model.
-        filepath: path of a .safetensors or .lamina file, or of the folder of a model.
+        filepath: path of a .safetensors, .lamina, .keras, .weights.h5 or legacy .h5 file, or of the
+            folder of a model.
         skip_mismatch: load the weights whose names and shapes match, and leave the others.
         objects_to_skip: layers whose weights are left as they are.
 
@@ -96,6 +106,11 @@ def load_weights(
         ShapeError: if it belongs to another model.
     """
     content = container.read_file(filepath)
+    if isinstance(content, bytes) and (
+        keras_files.is_hdf5(content) or keras_files.is_model(content)
+    ):
+        _load_keras(model, content, os.fspath(filepath), skip_mismatch)
+        return
     if not isinstance(content, bytes) or content[:2] == b"PK":
         stored = container.unpack(filepath, content).weights
     elif safetensors.is_safetensors(content) or str(filepath).endswith(WEIGHTS):
@@ -113,6 +128,16 @@ def load_weights(
     put(variables, arrays, where, skip_mismatch)
     for product in products:
         absorb(*product)
+
+
+def _load_keras(model: Layer, content: bytes, where: str, skip_mismatch: bool) -> None:
+    """Read the weights of a file of Keras."""
+    need_weights(model, "load_weights")
+    try:
+        variables, stored = keras_files.weights_of(model, content)
+    except FileFormatError as error:
+        raise FileFormatError(f"{where}: {error.message}", hint=error.hint) from error
+    put(variables, stored, where, skip_mismatch)
 
 
 def fitting(model: Layer, stored: container.Stored, where: str) -> dict[str, Variable]:
