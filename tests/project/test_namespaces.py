@@ -12,7 +12,7 @@ from lamina import keras
 PACKAGE = Path(lm.__file__).parent
 OF_LAMINA = [
     *("activations", "callbacks", "constraints", "data", "datasets", "errors"),
-    *("initializers", "inspect", "keras", "layers", "linalg", "losses"),
+    *("initializers", "inspect", "interchange", "keras", "layers", "linalg", "losses"),
     *(
         "metrics",
         "models",

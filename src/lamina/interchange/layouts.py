@@ -1,0 +1,123 @@
+"""The layouts of PyTorch's weights, and those of Lamina's layers: one row a kind of layer.
+
+    PyTorch                          Lamina
+    Linear (out, in)                 kernel (in, out)
+    Conv (out, in, *window)          kernel (*window, in, out); transposed (*window, out, in)
+    LSTM i f g o, two biases         i f c o, one bias: their sum
+    GRU r z n, two biases            z r h, bias (2, 3 units); only with reset_after
+    BatchNorm weight, bias, running_mean, running_var      gamma, beta, moving_mean, moving_variance
+
+Source: documentation of torch.nn, PyTorch 2.13.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+Rule = Callable[[Arrays], Arrays]
+"""From the arrays of a module by name to the weights of a layer by name."""
+
+_RECURRENT = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
+_IGNORED = ("num_batches_tracked",)
+
+
+def _renamed(**names: str) -> Rule:
+    return lambda found: {own: found.pop(name) for own, name in names.items() if name in found}
+
+
+def _dense(found: Arrays) -> Arrays:
+    return {"kernel": found.pop("weight").T, **_BIAS(found)}
+
+
+def _convolution(found: Arrays) -> Arrays:
+    return {"kernel": np.moveaxis(found.pop("weight"), (0, 1), (-1, -2)), **_BIAS(found)}
+
+
+def _depthwise(found: Arrays) -> Arrays:
+    kernel = np.moveaxis(found.pop("weight"), (0, 1), (-2, -1))
+    return {"kernel": kernel, **_BIAS(found)}
+
+
+def _transposed(found: Arrays) -> Arrays:
+    return {"kernel": np.moveaxis(found.pop("weight"), (0, 1), (-1, -2)), **_BIAS(found)}
+
+
+def _kernels(found: Arrays, order: tuple[int, ...]) -> Arrays:
+    """The two kernels of a recurrent layer, whose gates are in another order."""
+    return {
+        "kernel": _gates(found.pop("weight_ih"), order).T,
+        "recurrent_kernel": _gates(found.pop("weight_hh"), order).T,
+    }
+
+
+def _gates(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    parts = np.split(array, len(order))
+    return np.concatenate([parts[k] for k in order])
+
+
+def _summed_biases(order: tuple[int, ...]) -> Rule:
+    def rule(found: Arrays) -> Arrays:
+        kernels = _kernels(found, order)
+        if "bias_ih" not in found:
+            return kernels
+        return {**kernels, "bias": found.pop("bias_ih") + found.pop("bias_hh")}
+
+    return rule
+
+
+def _gru(found: Arrays) -> Arrays:
+    order = (1, 0, 2)
+    kernels = _kernels(found, order)
+    if "bias_ih" not in found:
+        return kernels
+    biases = [_gates(found.pop(name), order) for name in ("bias_ih", "bias_hh")]
+    return {**kernels, "bias": np.stack(biases)}
+
+
+_BIAS = _renamed(bias="bias")
+_SCALE = _renamed(gamma="weight", beta="bias")
+RULES: dict[str, Rule] = {
+    "Dense": _dense,
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _convolution),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _transposed),
+    "Embedding": _renamed(embeddings="weight"),
+    "BatchNormalization": _renamed(
+        gamma="weight", beta="bias", moving_mean="running_mean", moving_variance="running_var"
+    ),
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _SCALE),
+    "RMSNormalization": _renamed(scale="weight"),
+    "PReLU": _renamed(alpha="weight"),
+    **dict.fromkeys(("SimpleRNN", "SimpleRNNCell"), _summed_biases((0,))),
+    **dict.fromkeys(("LSTM", "LSTMCell"), _summed_biases((0, 1, 2, 3))),
+    **dict.fromkeys(("GRU", "GRUCell"), _gru),
+}
+
+
+def modules_of(arrays: Arrays) -> dict[str, Arrays]:
+    """The arrays of each module, in the order of the file: "encoder.0" has "weight" and "bias". The
+    layers and directions of a recurrent module are modules of their own, "lstm.l0"."""
+    found: dict[str, Arrays] = {}
+    for name, array in arrays.items():
+        module, _, last = name.rpartition(".")
+        recurrent = _RECURRENT.fullmatch(last)
+        if recurrent:
+            kind, gate, layer, direction = recurrent.groups()
+            last = f"{kind}_{gate}"
+            module = f"{module}.l{layer}{direction or ''}".removeprefix(".")
+        if last not in _IGNORED:
+            found.setdefault(module, {})[last] = array
+    return found
+
+
+def channels_last(kernel: np.ndarray, shape: tuple[Any, ...]) -> np.ndarray:
+    """The kernel of a Dense layer behind a Flatten of this shape, whose rows PyTorch has with
+    channels first."""
+    *window, channels = shape
+    rows = kernel.reshape(channels, *window, kernel.shape[-1])
+    return np.moveaxis(rows, 0, -2).reshape(kernel.shape)

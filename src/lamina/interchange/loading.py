@@ -1,0 +1,202 @@
+"""Weights of PyTorch's layouts into the layers of a model, with a report of names."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ShapeError, UnknownNameError
+from lamina.interchange.layouts import RULES, Arrays, channels_last, modules_of
+from lamina.interchange.reading import read
+from lamina.layers import Layer
+from lamina.layers._base.facts import need_weights, output_shape
+from lamina.layers._base.saved_names import saved_weights
+from lamina.variables import Variable
+
+
+@dataclass(frozen=True)
+class Report:
+    """Which layers received weights.
+
+    Args:
+        matched: pairs of a layer and a module of the file.
+        missing: layers for which the file has no module.
+        unexpected: modules and arrays of the file that no layer received.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.interchange.Report([("dense", "fc")], ["dense_1"], []).missing
+        ['dense_1']
+    """
+
+    matched: list[tuple[str, str]]
+    missing: list[str]
+    unexpected: list[str]
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A layer that one module of PyTorch corresponds to; `flattened` is the shape that a Flatten
+    before it has made one axis of."""
+
+    name: str
+    layer: Layer
+    flattened: tuple[int | None, ...] | None = None
+
+
+def load(
+    model: Layer,
+    path: str | os.PathLike[str],
+    mapping: Mapping[str, str] | None = None,
+    prefix: str = "",
+    skip_mismatch: bool = False,
+) -> Report:
+    """Read weights of PyTorch's layouts into a built model, and report the names.
+
+    Layers and modules are matched by `mapping`, else by their names if all are equal
+    ("block/dense" and "block.dense"), else by their order. Kernels are transposed, gates of
+    recurrent layers reordered, and biases added where Lamina has one. The layers of a module of
+    several recurrent layers are called "lstm.l0", "lstm.l0_reverse", "lstm.l1". In Sequential
+    models the rows of a Dense layer after a Flatten are reordered, since PyTorch flattens channels
+    first. Nothing is changed if something does not fit.
+
+    Args:
+        model: built model.
+        path: path of a file or folder that `read` reads.
+        mapping: names of layers, and the module of the file for each; layers that it lacks stay as
+            they are.
+        prefix: only arrays whose names begin so are read, without it.
+        skip_mismatch: load the layers whose shapes match, and leave the others; by default a
+            difference in number or shape raises ShapeError.
+
+    Raises:
+        ShapeError: layers and modules do not correspond; the message lists both.
+        UnknownNameError: the mapping names a layer or module that is not there.
+
+    Example:
+        >>> import lamina as lm
+        >>> import numpy as np
+        >>> import tempfile
+        >>> model = lm.Sequential([lm.Input((3,)), lm.layers.Dense(4, name="dense")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(f"{folder}/w.npz", **{"fc.weight": np.ones((4, 3)), "fc.bias": np.ones(4)})
+        ...     lm.interchange.load(model, f"{folder}/w.npz").matched
+        [('dense', 'fc')]
+    """
+    need_weights(model, "interchange.load")
+    arrays = {k.removeprefix(prefix): v for k, v in read(path).items() if k.startswith(prefix)}
+    modules = modules_of(arrays)
+    units = {unit.name: unit for unit in _units(model, "", None)}
+    pairs = _pairs(units, modules, mapping, skip_mismatch, os.fspath(path))
+    assigned: list[tuple[Variable, np.ndarray]] = []
+    matched, rest = [], []
+    for name, module in pairs:
+        left = dict(modules[module])
+        problem, values = _converted(units[name], left)
+        if problem and not skip_mismatch:
+            raise ShapeError(
+                f"{os.fspath(path)}: {module!r} does not fit the layer {name!r}: {problem}",
+                hint="make the layer with the sizes of the file, or pass mapping={layer: module}",
+            )
+        if not problem:
+            assigned += values
+            matched.append((name, module))
+            rest += [f"{module}.{each}" for each in left]
+    for variable, value in assigned:
+        variable.assign(value)
+    used = {module for _, module in matched}
+    taken = {name for name, _ in matched}
+    return Report(
+        matched,
+        [name for name in units if name not in taken],
+        [each for name in modules if name not in used for each in ([name] if name else modules[""])]
+        + rest,
+    )
+
+
+def _units(layer: Any, path: str, flattened: Any) -> Iterator[_Unit]:
+    """The layers with weights, in the order of the model."""
+    kind = type(layer).__name__
+    name = path or layer.name
+    inside = {
+        "Bidirectional": lambda: [layer.forward_layer, layer.backward_layer],
+        "TimeDistributed": lambda: [layer.layer],
+    }.get(kind)
+    if kind in RULES or not (inside or hasattr(layer, "layers")):
+        if layer.weights:
+            yield _Unit(name, layer, flattened)
+        return
+    behind = None
+    shape = getattr(layer, "input_shape", None) if kind == "Sequential" else None
+    for each in inside() if inside else layer.layers:
+        if type(each).__name__ == "Flatten" and isinstance(shape, tuple) and len(shape) > 2:
+            behind = shape[1:]
+        yield from _units(each, f"{path}/{each.name}" if path else each.name, behind)
+        behind = None if each.weights else behind
+        shape = output_shape(each) if kind == "Sequential" else None
+
+
+def _pairs(
+    units: Mapping[str, _Unit],
+    modules: Mapping[str, Arrays],
+    mapping: Mapping[str, str] | None,
+    skip_mismatch: bool,
+    where: str,
+) -> list[tuple[str, str]]:
+    if mapping is not None:
+        for name, module in mapping.items():
+            if name not in units or module not in modules:
+                kind, known = ("layer", units) if name not in units else ("module", modules)
+                raise UnknownNameError(
+                    f"{where}: unknown {kind} {name if kind == 'layer' else module!r}",
+                    hint=f"known: {', '.join(list(known)[:40])}",
+                )
+        return list(mapping.items())
+    same = {name: name.replace("/", ".") for name in units}
+    if set(same.values()) <= set(modules):
+        return list(same.items())
+    if len(units) != len(modules) and not skip_mismatch:
+        raise ShapeError(
+            f"{where}: {len(modules)} modules for {len(units)} layers:\n"
+            f"  modules: {', '.join(list(modules)[:40])}\n  layers: {', '.join(list(units)[:40])}",
+            hint="pass mapping={layer: module}, or make the model with the same layers",
+        )
+    return list(zip(units, modules, strict=False))
+
+
+def _converted(unit: _Unit, found: Arrays) -> tuple[str, list[tuple[Variable, np.ndarray]]]:
+    """What does not fit, and the values of the layer's weights; arrays that are used are taken out
+    of `found`."""
+    kind = type(unit.layer).__name__
+    if kind not in RULES:
+        return f"no layout is known for {kind}", []
+    own = {name.rpartition("/")[2]: v for name, v in saved_weights(unit.layer).items()}
+    listed = ", ".join(f"{name} {array.shape}" for name, array in found.items())
+    try:
+        values = RULES[kind](found)
+    except (KeyError, ValueError) as error:
+        return f"{kind} from {listed} ({type(error).__name__}: {error})", []
+    flattened = unit.flattened
+    rows = math.prod(n or 0 for n in flattened) if flattened is not None else 0
+    if kind == "Dense" and flattened is not None and rows == len(values["kernel"]):
+        values["kernel"] = channels_last(values["kernel"], flattened)
+    if set(values) != set(own):
+        return f"{kind} with {', '.join(own)} from {listed}", []
+    for name, variable in own.items():
+        if _is_reshaped(kind, values[name], variable):
+            values[name] = values[name].reshape(variable.shape)
+        if values[name].shape != tuple(variable.shape):
+            return f"{name} {values[name].shape} (expected {tuple(variable.shape)})", []
+    return "", [(own[name], np.ascontiguousarray(values[name])) for name in own]
+
+
+def _is_reshaped(kind: str, value: np.ndarray, variable: Variable) -> bool:
+    """True for slopes that several axes share, and for several filters a channel."""
+    shape = tuple(variable.shape)
+    is_shared = kind == "PReLU" and max(shape, default=1) == value.size
+    return value.size == math.prod(shape) and (is_shared or kind.startswith("Depthwise"))
