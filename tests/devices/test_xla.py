@@ -35,7 +35,7 @@ def test_without_jax_an_error_names_the_extra():
     )
     *_, error, hint = done.stderr.splitlines()
     assert error.endswith("MissingExtraError: the xla engine needs jax, which is not installed")
-    assert hint == "  hint: pip install jax"
+    assert hint == "  hint: pip install jax; for NVIDIA GPUs pip install 'jax[cuda13]'"
 
 
 @needs_jax
