@@ -164,7 +164,8 @@ def _legacy(
         raise FileFormatError(
             f"has {len(stored)} layers with weights (expected {len(layers)}, as the model)"
         )
-    variables, found = {}, {}
+    variables: dict[str, Variable] = {}
+    found: dict[str, np.ndarray] = {}
     for layer, (name, own) in zip(layers, stored, strict=True):
         weights = [*layer.trainable_weights, *layer.non_trainable_weights]
         variables |= {f"{name}/{k}": weight for k, weight in enumerate(weights)}

@@ -164,6 +164,9 @@ class Machine:
             raise TypeError(f"a call of {function!r:.60}")
         self.push(function.make(*arguments))
 
+    def extend(self, values: list[Any]) -> None:
+        self.top(list).extend(values)
+
     def set_items(self, items: list[Any]) -> None:
         target = self.top(dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -220,24 +223,24 @@ OPCODES: dict[int, Callable[[Machine], object]] = {
     ord("B"): lambda m: m.push(bytes(m.take(m.number(4)))),
     ord("C"): lambda m: m.push(bytes(m.take(m.number(1)))),
     ord("]"): lambda m: m.push([]),
-    ord("a"): lambda m: (value := m.pop(), m.top(list).append(value)),
-    ord("e"): lambda m: (values := m.since_mark(), m.top(list).extend(values)),
+    ord("a"): lambda m: m.extend([m.pop()]),
+    ord("e"): lambda m: m.extend(m.since_mark()),
     ord(")"): lambda m: m.push(()),
     ord("t"): lambda m: m.push(tuple(m.since_mark())),
     0x85: lambda m: m.make_tuple(1),
     0x86: lambda m: m.make_tuple(2),
     0x87: lambda m: m.make_tuple(3),
     ord("}"): lambda m: m.push({}),
-    ord("s"): lambda m: (value := m.pop(), key := m.pop(), m.set_items([key, value])),
-    ord("u"): lambda m: (items := m.since_mark(), m.set_items(items)),
+    ord("s"): lambda m: m.set_items([m.pop(), m.pop()][::-1]),
+    ord("u"): lambda m: m.set_items(m.since_mark()),
     ord("q"): lambda m: m.remember(m.number(1)),
     ord("r"): lambda m: m.remember(m.number(4)),
     0x94: lambda m: m.remember(len(m.memo)),  # MEMOIZE
     ord("h"): lambda m: m.push(m.memo[m.number(1)]),
     ord("j"): lambda m: m.push(m.memo[m.number(4)]),
-    ord("c"): lambda m: (module := m.line(), m.find(module, m.line())),
-    0x93: lambda m: (name := m.pop(), m.find(m.pop(), name)),  # STACK_GLOBAL
-    ord("R"): lambda m: (arguments := m.pop(), m.call(arguments, m.pop())),
+    ord("c"): lambda m: m.find(m.line(), m.line()),
+    0x93: lambda m: m.find(*[m.pop(), m.pop()][::-1]),  # STACK_GLOBAL
+    ord("R"): lambda m: m.call(m.pop(), m.pop()),
     ord("b"): lambda m: m.state(),
     ord("Q"): lambda m: m.load_persistent(),
 }
