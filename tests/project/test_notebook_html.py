@@ -131,7 +131,7 @@ def test_a_model_is_shown_as_its_summary():
     assert "small Sequential" in found.text and "Total params: 19" in found.text
 
 
-class Subclassed(lm.Model):
+class WithOwnCall(lm.Model):
     def __init__(self):
         super().__init__()
         self.inner = lm.layers.Dense(2)
@@ -141,7 +141,7 @@ class Subclassed(lm.Model):
 
 
 def test_models_without_weights_and_without_layers_are_shown():
-    assert "0 (unbuilt)" in page(Subclassed()).cells
+    assert "0 (unbuilt)" in page(WithOwnCall()).cells
     assert "Total params: 0" in page(lm.Sequential()).text
 
 
