@@ -164,7 +164,7 @@ def test_a_model_without_call_trains_by_its_own_step(eagerly):
     values = model.fit(X, Y, epochs=3, verbose=0).history["value"]
     assert values[0] == pytest.approx(float(np.mean(X**2))) and values[2] < values[0]
     assert model.fit([(X, Y)], verbose=0).history["value"][0] < values[2]
-    with pytest.raises(TypeError, match="must define call"):
+    with pytest.raises(NotImplementedError, match="must define call"):
         model.evaluate(X, Y, verbose=0)
 
 
@@ -174,7 +174,7 @@ def test_a_model_without_call_and_steps_is_an_error():
 
     model = Nothing()
     model.compile("sgd", "mse")
-    with pytest.raises(TypeError, match="Nothing must define call"):
+    with pytest.raises(NotImplementedError, match="Nothing must define call"):
         model.fit(X, Y, verbose=0)
 
 

@@ -16,7 +16,6 @@ from lamina.operations.arithmetic import add, copysign, divide, multiply, subtra
 from lamina.operations.comparison import (
     equal,
     greater,
-    isinf,
     isnan,
     less,
     logical_and,
@@ -37,8 +36,6 @@ __all__ = [
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return floor(x / y), elementwise, as Python's `//`; an integer divided by zero gives 0.
 
-    Of infinities it is that of the Array API: inf // 2 is inf, 1 // -inf is -0 (Python: NaN, -1).
-
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
@@ -48,11 +45,7 @@ def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
         >>> lm.floor_divide([7, -7], 3).tolist()
         [2, -3]
     """
-    quotient = _floored("floor_divide", x, y)[0]
-    if not quotient.dtype.is_float:
-        return quotient
-    a, b = aligned("floor_divide", x, y)
-    return where(logical_or(isinf(a), isinf(b)), floor(divide(a, b)), quotient)
+    return _floored("floor_divide", x, y)[0]
 
 
 def remainder(x: ArrayLike, y: ArrayLike, /) -> Tensor:
