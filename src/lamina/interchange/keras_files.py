@@ -34,7 +34,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Description(NamedTuple):
-    """What a file says of a model: written as Lamina's own files have it, with its arrays."""
+    """The description of a model in a file, in the form of Lamina's own files, and its arrays."""
 
     model: dict[str, Any]
     objects: int
@@ -74,7 +74,7 @@ def is_hdf5(content: bytes) -> bool:
 # ---- reading -----------------------------------------------------------------------------------
 def described(content: bytes) -> Description:
     """The description of a model and its arrays. Raises FileFormatError for a damaged file, for
-    code, and for layers with files of their own."""
+    code, and for layers with separate files."""
     members = archives.members(content)
     assets = [name for name in members if name not in (CONFIG, METADATA, WEIGHTS)]
     files = [name for name in assets if not name.endswith("/")]

@@ -1,4 +1,4 @@
-"""Where Keras 3 keeps the weights of a model in its HDF5 files.
+"""The places of the weights of a model in the HDF5 files of Keras 3.
 
     layers/conv2d/vars/0                     the first weight of the first Conv2D
     layers/conv2d_1/vars/1                   the second of the second, in the order of model.layers
@@ -102,7 +102,7 @@ def _groups(layer: Any, path: str, places: Places) -> Iterator[tuple[str, str, l
 
 
 def group_name(layer: Layer) -> str:
-    """What Keras calls the group of a layer, without the number."""
+    """The name in Keras of the group of a layer, without the number."""
     kind = type(layer).__name__
     return "functional" if kind == "Model" else snake_case(kind)
 

@@ -101,7 +101,7 @@ RULES: dict[str, Rule] = {
 
 def modules_of(arrays: Arrays) -> dict[str, Arrays]:
     """The arrays of each module, in the order of the file: "encoder.0" has "weight" and "bias". The
-    layers and directions of a recurrent module are modules of their own, "lstm.l0"."""
+    layers and directions of a recurrent module are separate modules, "lstm.l0"."""
     found: dict[str, Arrays] = {}
     for name, array in arrays.items():
         module, _, last = name.rpartition(".")

@@ -170,8 +170,8 @@ def _pairs(
 
 
 def _converted(unit: _Unit, found: Arrays) -> tuple[str, list[tuple[Variable, np.ndarray]]]:
-    """What does not fit, and the values of the layer's weights; arrays that are used are taken out
-    of `found`."""
+    """The problem, if one does not fit, and the values of the layer's weights; arrays that are used
+    are taken out of `found`."""
     kind = type(unit.layer).__name__
     if kind not in RULES:
         return f"no layout is known for {kind}", []
