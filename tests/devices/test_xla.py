@@ -16,7 +16,7 @@ from lamina.fuzz.voting import check_votes
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.primitives import PRIMITIVES
-from lamina.ir.types import Extent, TensorType, float32, float64, uint32
+from lamina.ir.types import Extent, TensorType, float32, float64, int32, uint32
 from lamina.settings import settings
 
 WITHOUT_JAX = """
@@ -124,6 +124,26 @@ def test_programs_of_rank_9_run():
     (found,) = engine("xla").compile(graph, {})([np.array([1, 2], np.float32)])
     assert found.shape == (2,) * 6
     assert found.sum() == 8 * 2**5 * 3
+
+
+@needs_jax
+def test_a_scatter_whose_indices_are_its_operand_reads_them_unchanged():
+    """Found by the vote of engines, seed 4300:814."""
+    x = parameter(TensorType((8, 1), int32), "x")
+    scattered = ops.scatter(
+        x,
+        x,
+        x,
+        kind="add",
+        update_window_dims=(1,),
+        inserted_window_dims=(0,),
+        scatter_dims_to_operand_dims=(0,),
+    )
+    graph = Graph([x], [scattered])
+    values = np.array([[0], [7], [3], [-1], [4], [9], [2], [5]], np.int32)
+    results = [engine(name).compile(graph, {})([values])[0] for name in ("xla", "numpy")]
+    assert results[0].ravel().tolist() == results[1].ravel().tolist()
+    assert results[0].ravel().tolist() == [0, 7, 5, 2, 8, 14, 2, 12]
 
 
 @needs_jax
