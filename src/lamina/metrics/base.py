@@ -126,7 +126,7 @@ class Metric(Configurable):
         """The Variables of the state: those of `add_variable` and those that attributes hold, also
         of other metrics."""
         found: list[Any] = []
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):
             if name != "_arguments":
                 _collect(value, found)
         held = [v for each in found for v in getattr(each, "variables", [each])]

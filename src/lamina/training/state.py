@@ -102,7 +102,7 @@ def _others(model: Trainable) -> Named:
     known = {id(v) for v in saved_weights(model.layers[0]).values()}
     found: Named = {}
     for number, layer in enumerate(model.layers):
-        for name, value in vars(layer).items():
+        for name, value in list(vars(layer).items()):
             for k, variable in enumerate(_variables_in(value)):
                 if id(variable) not in known:
                     known.add(id(variable))

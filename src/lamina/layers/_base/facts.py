@@ -35,7 +35,7 @@ def attribute_values(layer: Tracked) -> list[Any]:
     unseen = layer._unseen
     return [
         value
-        for name, value in vars(layer).items()
+        for name, value in list(vars(layer).items())
         if type(value) not in PLAIN and name not in unseen
     ]
 

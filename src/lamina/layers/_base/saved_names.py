@@ -68,7 +68,7 @@ def _keys(layer: Tracked, kind: type) -> dict[int, tuple[Any, str]]:
     """Return the objects of one kind that the attributes of a layer hold, each with its shortest
     key."""
     found: dict[int, tuple[Any, str]] = {}
-    for name, value in vars(layer).items():
+    for name, value in list(vars(layer).items()):
         if type(value) in PLAIN or name in layer._unseen:
             continue
         for key, each in _leaves(name, value):

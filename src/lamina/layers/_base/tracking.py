@@ -94,7 +94,7 @@ class Tracked(Configurable):
     def _attributes(self) -> list[Any]:
         """Return the layers and variables that attributes hold."""
         found: list[Any] = []
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):  # another thread may set an attribute
             if type(value) not in PLAIN and name not in self._unseen:
                 _collect(value, found)
         return found
