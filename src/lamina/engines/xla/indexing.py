@@ -58,11 +58,11 @@ def _scatter(node: Node, xs: list[Any], p: Params) -> Any:
     x, indices, updates = xs[0], signed(xs[1]), xs[2]
     if updates.size == 0:
         return x
-    # XLA on CPUs (jaxlib 0.10.2) writes into the indices if they are the operand itself; -1 is
-    # outside like all numbers below it
-    indices = lax.max(indices, lax.full_like(indices, -1))
     if any(_window(x, updates, p)[d] > 1 for d in p["scatter_dims_to_operand_dims"]):
         return _scatter_elements(x, indices, updates, p)
+    # XLA on CPUs (jaxlib 0.10.2) writes into the indices if they are the operand itself; windows
+    # have one element along the indexed axes here, so that -1 is outside like all numbers below it
+    indices = lax.max(indices, lax.full_like(indices, -1))
     numbers = lax.ScatterDimensionNumbers(
         tuple(p["update_window_dims"]),
         tuple(p["inserted_window_dims"]),
