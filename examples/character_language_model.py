@@ -105,7 +105,7 @@ def write(
         written.append(int(np.argmax(logits / temperature + rng.gumbel(size=logits.shape))))
         again = [written[-1]]
         if model.name == "transformer" and stream.position == CONTEXT:  # no place is left:
-            stream.reset()  # half of what it sees is given to it again
+            stream.reset()  # the latter half of the context is given again
             again = written[-CONTEXT // 2 :]
         for number in again:
             logits = stream.step(number)

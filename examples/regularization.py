@@ -99,7 +99,7 @@ def scores(model: lm.Model, x: np.ndarray, y: np.ndarray) -> tuple[float, float]
 
 
 def run(name: str, train: tuple, test: tuple, epochs: int, seed: int, result: Result) -> None:
-    """Train one network, and add what it reaches to the result."""
+    """Train one network, and add its losses and accuracies to the result."""
     lm.set_seed(seed)
     model = network(**REMEDIES[name])
     model.compile("adam", "sparse_categorical_crossentropy")

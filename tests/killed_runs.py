@@ -39,7 +39,7 @@ long_runs.main()
 
 
 def started(name: str, folder: Path, fresh: bool) -> int:
-    """Start a process that trains a run, or continues it, and writes what it says to a file."""
+    """Start a process that trains a run, or continues it, and writes its output to a file."""
     said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     if fresh:
         command = [sys.executable, "-c", START, *sys.path, "--", name, str(folder)]

@@ -140,7 +140,7 @@ class Pause(lm.callbacks.Callback):
 def train(
     name: str, folder: Path, checkpoint: bool = True, pause: float = 0.0, look: bool = True
 ) -> dict[str, Any]:
-    """Train a run, or continue it, and return its outcome; with `look`, also what it wrote."""
+    """Train a run, or continue it, and return its outcome; with `look`, also its files."""
     run = RUNS.get(name, SHORT)
     lm.set_seed(1)
     model = run.network()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -28,7 +29,7 @@ def _optional_text(owner: str, name: str, value: Any) -> None:
         raise ArgumentError(f"{owner}: {name}: expected a string or None, got {describe(value)}")
 
 
-class _Tracker(Callback):
+class _Tracker(Callback, ABC):
     """A logger: subclasses begin a run, write figures to it, and end it.
 
     The run begins with the first epoch, so that a training that is resumed from a checkpoint
@@ -56,19 +57,21 @@ class _Tracker(Callback):
         self._runs = False
 
     # ---- what a subclass defines ---------------------------------------------------------------
+    @abstractmethod
     def _need(self) -> Any:
         """Return the package; raise MissingExtraError without it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _begin(self) -> None:
         """Begin a run, or continue number `run_id`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, figures: Mapping[str, float], step: int) -> None:
-        raise NotImplementedError
+        """Send the metrics of a step."""
 
+    @abstractmethod
     def _end(self) -> None:
-        raise NotImplementedError
+        """End the run."""
 
     # ---- hooks ---------------------------------------------------------------------------------
     def get_state(self) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class OnnxModel(Model):
         self._variables_by_name[name] = variable
         return variable
 
-    # ---- what it takes and gives ---------------------------------------------------------------
+    # ---- inputs and outputs --------------------------------------------------------------------
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, in order."""

@@ -18,7 +18,7 @@ from lamina.tensor import Tensor, as_tensor
 
 
 class LinearWarmup(LearningRateSchedule):
-    """A linear rise from `initial_learning_rate` to what follows, over `warmup_steps`.
+    """A linear rise from `initial_learning_rate` to the rate `after`, over `warmup_steps`.
 
     Args:
         after: rate or schedule that follows; a schedule counts its steps from the end of the

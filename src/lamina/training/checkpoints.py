@@ -10,8 +10,8 @@
 
 The first state is that before the first step (of data that an iterable gives, after it). Every file
 is written whole or not at all, by process 0 if there are several, and an older state is removed
-only when the newer one is on the disk. A state also holds what it was made with: model, optimizer,
-data and arguments, as fingerprints. To continue with others is an error that names the difference.
+only when the newer one is on the disk. A state also holds fingerprints of model, optimizer, data
+and arguments. To continue with others is an error that names the difference.
 """
 
 from __future__ import annotations

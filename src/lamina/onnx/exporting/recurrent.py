@@ -39,7 +39,7 @@ GATES = {LSTM: (0, 3, 1, 2), GRU: (0, 1, 2), SimpleRNN: (0,)}
 
 @dataclass(eq=False)
 class Call:
-    """A call of a recurrent layer: what it reads, and the parameters that stand for its outputs."""
+    """A call of a recurrent layer: its operands, and the parameters that represent its outputs."""
 
     layer: Any
     sequences: Tensor

@@ -68,7 +68,9 @@ def loop(count: Any = None, condition: Any = None, *states: Any, body: Any) -> t
             )
         alive = bool(again.item())
     if step == 0 and stacked:
-        raise ShapeError("ONNX: a Loop without iterations has no shape of what it stacks")
+        raise ShapeError(
+            "ONNX: a Loop without iterations has stacked results of unknown shape (expected one or more)"
+        )
     return (*carried, *[ops.stack([as_tensor(v) for v in each]) for each in stacked])
 
 
