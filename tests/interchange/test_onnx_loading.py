@@ -208,7 +208,7 @@ class TestMistakes:
         path = tmp_path / "model.onnx"
         for content in (b"", b"PK\x03\x04 a zip", b"\x89HDF\r\n", b"plain text", bytes(100)):
             path.write_bytes(content)
-            with pytest.raises(FileFormatError):
+            with pytest.raises(FileFormatError, match=r"model\.onnx: not an ONNX file"):
                 lm.onnx.load(path)
 
 

@@ -40,7 +40,10 @@ def load(path: str | os.PathLike[str], name: str | None = None) -> OnnxModel:
     size = place.stat().st_size
     if size > LARGEST:
         raise FileFormatError(f"{path}: {size:,} bytes (expected at most {LARGEST:,})")
-    proto = ModelProto.read(place.read_bytes())
+    try:
+        proto = ModelProto.read(place.read_bytes())
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: not an ONNX file, or damaged: {error}") from None
     if proto.graph is None:
         raise FileFormatError(f"{path}: not an ONNX file, or damaged")
     return OnnxModel(proto, place.parent, name or _name(place))

@@ -69,7 +69,8 @@ def loop(count: Any = None, condition: Any = None, *states: Any, body: Any) -> t
         alive = bool(again.item())
     if step == 0 and stacked:
         raise ShapeError(
-            "ONNX: a Loop without iterations has stacked results of unknown shape (expected one or more)"
+            "ONNX: a Loop without iterations stacks results of unknown shape (expected one "
+            "iteration or more)"
         )
     return (*carried, *[ops.stack([as_tensor(v) for v in each]) for each in stacked])
 
