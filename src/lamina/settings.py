@@ -135,6 +135,12 @@ def _choice(*choices: str) -> Reader[str]:
     return read
 
 
+def _word(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a name")
+    return value.strip().lower()
+
+
 def _comparison(value: Any) -> str:
     """The name of the engine that another one is compared with: the reference for a plain 1."""
     answer = _SWITCH.get(str(value).strip().lower())
@@ -255,6 +261,8 @@ class Settings:
         "what runs compiled code: 'llvm', 'xla' (GPUs, by JAX), or 'numpy' (the reference)")
     threads = Setting("LAMINA_THREADS", _whole(1, 1024), available_cpus,
         "threads of compiled code; by default the CPUs available to this process")
+    target = Setting("LAMINA_TARGET", _word, "",
+        "processor to compile for, by LLVM's name, such as haswell; empty: this machine's own")
     winograd = Setting("LAMINA_WINOGRAD", _switch, True,
         "0 computes every convolution as it is written, also where fewer products would do")
     cache = Setting("LAMINA_CACHE", _switch, True,

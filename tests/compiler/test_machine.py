@@ -57,7 +57,9 @@ def test_without_llvmlite_the_machine_is_still_described(monkeypatch):
         raise EngineError("no llvmlite here")
 
     monkeypatch.setattr(toolchain, "host", missing)
-    described = machine.__wrapped__()
+    machines._machine_for.cache_clear()
+    described = machine()
+    machines._machine_for.cache_clear()
     assert described.vector_bits == 128 and described.features == ""
 
 

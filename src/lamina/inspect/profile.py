@@ -159,14 +159,15 @@ def profile(f: Callable[..., Any], *args: Any, seconds: float = 0.5, **kwargs: A
 def _beside_limits(times: Any) -> tuple[list[Row], Any]:
     """The rows, and the machine's limits: measured again where a kernel seems to be faster than
     they allow, which means that something else kept the machine busy before."""
-    from lamina.engines.llvm.tools.peaks import ceilings
+    from lamina.engines.llvm.target.machine import machine
+    from lamina.engines.llvm.tools.peaks import ceilings, measured
 
     limits = ceilings()
     for _ in range(TRIES):
         rows = _rows(times, limits)
         if all(row.fraction <= 1 or row.limit == "short" for row in rows):
             break
-        again = ceilings.__wrapped__()
+        again = measured(machine())
         limits = type(limits)(*map(max, astuple(limits), astuple(again)))
     return rows, limits
 

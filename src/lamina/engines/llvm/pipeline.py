@@ -242,7 +242,8 @@ def _symbols(graph: Graph) -> list[str]:
 def _objects(texts: list[str]) -> list[bytes]:
     """Return object code of each text; a text that this process compiled before is not
     recompiled."""
-    keys = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
+    processor = repr(toolchain.host())
+    keys = [hashlib.sha256((processor + t).encode()).hexdigest() for t in texts]
     missing = [k for k in dict.fromkeys(keys) if k not in OBJECTS]
     by_key = dict(zip(keys, texts, strict=True))
     compiled = toolchain.compile_objects([by_key[k] for k in missing])

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import EngineError
-from lamina.settings import available_cpus
+from lamina.settings import available_cpus, settings
 
 X86 = ("x86_64", "amd64", "i386", "i686")
 ARM = ("aarch64", "arm64")
@@ -84,9 +84,13 @@ class Machine:
         )
 
 
-@cache
 def machine() -> Machine:
-    """The machine that this process runs on."""
+    """The machine that this process runs on, with the registers of the setting `target`."""
+    return _machine_for(settings.target)
+
+
+@cache
+def _machine_for(name: str) -> Machine:
     try:
         host = toolchain.host()
     except EngineError:  # without llvmlite nothing is compiled, but `lamina info` still asks

@@ -26,10 +26,14 @@ class Target:
         return [*registers, this.l1, this.l2, this.line, *self.costs.key()]
 
 
-@cache
 def host() -> Target:
     """The machine that this process runs on, with its thresholds."""
-    return Target(machine(), Costs.of(machine()))
+    return _target_for(machine())
+
+
+@cache
+def _target_for(this: Machine) -> Target:
+    return Target(this, Costs.of(this))
 
 
 _chosen: ContextVar[Target | None] = ContextVar("lamina_target", default=None)

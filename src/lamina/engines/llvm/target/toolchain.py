@@ -21,6 +21,7 @@ from ctypes import string_at
 from functools import cache
 from typing import Any, NamedTuple
 
+from lamina.engines.llvm.target.processors import features_of
 from lamina.errors import CompileError, EngineError
 from lamina.locks import MAKING
 from lamina.settings import settings
@@ -113,17 +114,32 @@ class _Forks:
 _forks = _Forks()
 
 
-@cache
 def host() -> Host:
-    """The processor that code is compiled for."""
+    """The processor that code is compiled for: this machine's, or the one that the setting `target`
+    names.
+
+    Raises:
+        UnknownNameError: the setting names an unknown processor.
+        SettingError: this machine cannot run code for it.
+    """
+    return _host_for(settings.target)
+
+
+@cache
+def _host_for(name: str) -> Host:
     llvm = _llvm()
+    triple = llvm.get_process_triple()
     try:
-        features = llvm.get_host_cpu_features().flatten()
+        features = llvm.get_host_cpu_features()
     except (
         RuntimeError
     ):  # if LLVM cannot find features on this system, the processor's name implies them
-        features = ""
-    return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
+        features = llvm.FeatureMap()
+    if not name:
+        return Host(triple, llvm.get_host_cpu_name(), features.flatten())
+    available = {feature for feature, has in features.items() if has}
+    needed = features_of(name, triple.split("-")[0], available)
+    return Host(triple, name, ",".join(f"+{feature}" for feature in sorted(needed)))
 
 
 @cache
@@ -135,13 +151,13 @@ def version() -> str:
 
 
 # ---- compiling ---------------------------------------------------------------------------------
-def compile_object(text: str, level: int = 2) -> bytes:
-    """The object file, as bytes, of a module of LLVM text, for this machine.
+def compile_object(text: str, level: int = 2, processor: Host | None = None) -> bytes:
+    """The object file, as bytes, of a module of LLVM text, for a processor (by default `host()`).
 
     Raises:
         CompileError: LLVM does not accept the text.
     """
-    with _module(text, level) as (machine, module):
+    with _module(text, level, processor) as (machine, module):
         return _emit(machine, module)
 
 
@@ -156,8 +172,9 @@ def compile_objects(
 
     # the longest first: a long one begun last would keep the others waiting
     order = sorted(range(len(texts)), key=lambda k: -len(texts[k]))
+    processor = host()  # settings of this thread do not hold in those of the pool
     with ThreadPoolExecutor(workers, "lamina-compile") as pool:
-        jobs = {k: pool.submit(compile_object, texts[k], level) for k in order}
+        jobs = {k: pool.submit(compile_object, texts[k], level, processor) for k in order}
         return [jobs[k].result() for k in range(len(texts))]
 
 
@@ -174,16 +191,16 @@ def optimised(text: str, level: int = 2) -> str:
 
 
 @contextmanager
-def _module(text: str, level: int) -> Iterator[tuple[Any, Any]]:
+def _module(text: str, level: int, processor: Host | None = None) -> Iterator[tuple[Any, Any]]:
     """Return a target machine and the parsed, checked and simplified module.
 
     Each module has its own LLVM context, which lets threads compile in parallel.
     """
-    llvm, effort = _llvm(), LEVELS[level]
+    llvm, effort, chosen = _llvm(), LEVELS[level], processor or host()
     with _forks, ExitStack() as stack:
-        target = llvm.Target.from_triple(host().triple)
+        target = llvm.Target.from_triple(chosen.triple)
         machine = target.create_target_machine(
-            cpu=host().cpu, features=host().features, opt=effort.codegen
+            cpu=chosen.cpu, features=chosen.features, opt=effort.codegen
         )
         context = llvm.create_context()
         stack.callback(machine.close)

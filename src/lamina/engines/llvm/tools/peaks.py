@@ -36,10 +36,18 @@ class Ceilings:
     dram: float
 
 
-@cache
 def ceilings() -> Ceilings:
     """The limits of this machine, measured at the first call, which takes about 0.3 s."""
-    this = machine()
+    return _known(machine())
+
+
+@cache
+def _known(this: Machine) -> Ceilings:
+    return measured(this)
+
+
+def measured(this: Machine) -> Ceilings:
+    """The limits of this machine, measured again."""
     library = _library(this)
     each = this.l3 // this.cores if this.l3 else 2 * this.l2
     largest = min(max(4 * this.l3, 64 << 20), 256 << 20) // this.cores
