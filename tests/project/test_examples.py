@@ -28,10 +28,8 @@ ACCURACY = {  # after a number of epochs on the small MNIST
 CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet", "resnet"}
 TEXTS = {"text_classification", "word_language_model"}  # in test_text_examples.py
 SEQUENCES = {  # in test_sequence_examples.py
-    "elman_1990",
     "vanishing_gradient",
     "sine_waves",
-    "bidirectional_1997",
     "dates_with_attention",
 }
 

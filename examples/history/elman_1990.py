@@ -1,12 +1,13 @@
 """Finding structure in time (Elman 1990): XOR spread over time, and where words begin.
 
-A network with a context layer, which keeps what its hidden units were a step ago, is asked for what
-comes next. First a stream of bits, in which every third is the XOR of the two before: two of three
-cannot be known, and the error falls at the third. Then a stream of letters, words without spaces
-between them: the first letter of a word surprises, the others less and less. So the error alone
-tells where the words are.
+A network with a context layer, which keeps what its hidden units were a step ago, is asked for
+what comes next. First a stream of bits, in which every third is the XOR of the two before: two of
+three cannot be known, and the error falls at the third. Then a stream of letters, words without
+spaces between them: the first letter of a word surprises, the others less and less. So the error
+alone tells where the words are. The paper shows both as curves, without numbers; its networks had
+2 and 20 hidden units and plain gradient descent, ours have 32 and 40 and Adam.
 
-    python examples/elman_1990.py [--epochs 60] [--figure elman.png]
+    python examples/history/elman_1990.py [--quick] [--figure elman.png]
 """
 
 import argparse
@@ -15,6 +16,14 @@ import numpy as np
 
 import lamina as lm
 
+FIGURES = {
+    "error of bit a (0.5 knows nothing)": ("0.5 (theory)", ".3f"),
+    "error of bit b": ("0.5 (theory)", ".3f"),
+    "error of bit a XOR b": ("falls", ".3f"),
+    "surprise of a word's first letter, bits": ("high", ".2f"),
+    "surprise of a word's last letter, bits": ("low", ".2f"),
+}
+SMALL = {"epochs": 16, "seeds": 1}
 SENTENCE = "many years ago a boy and girl lived by the sea they played happily"
 WORDS = SENTENCE.split()
 LETTERS = sorted({letter for word in WORDS for letter in word})
@@ -91,25 +100,25 @@ def draw(xor: np.ndarray, bits: np.ndarray, path: str) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main(epochs: int = 60, path: str | None = None) -> tuple[list[float], tuple[float, float]]:
-    """Train both; returns the errors of a, b and a XOR b, and what `at_beginnings` says."""
-    lm.set_seed(1)
-    xor = learn_xor(epochs)
-    by_place = [float(xor[start::3].mean()) for start in (2, 0, 1)]  # xor[0] is that of a b
-    print("error of the next bit (knowing nothing: 0.5)")
-    for name, error in zip(("a", "b", "a XOR b"), by_place, strict=True):
-        print(f"    {name:8}{error:.3f}")
-    bits = learn_letters(epochs)
-    begin, end = at_beginnings(bits)
-    print(f"surprise of a word's first letter {begin:.2f} bits, of its last {end:.2f}")
+def main(epochs: int = 60, seeds: int = 5, path: str | None = None) -> dict[str, list[float]]:
+    """Train both networks with each seed; returns the figures."""
+    found: dict[str, list[float]] = {name: [] for name in FIGURES}
+    for seed in range(seeds):
+        lm.set_seed(seed)
+        xor, bits = learn_xor(epochs), learn_letters(epochs)
+        by_place = [float(xor[start::3].mean()) for start in (2, 0, 1)]  # xor[0] is that of a b
+        for name, value in zip(FIGURES, [*by_place, *at_beginnings(bits)], strict=True):
+            found[name].append(value)
     if path:
         draw(xor, bits, path)
-    return by_place, (begin, end)
+    return found
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--quick", action="store_true", help="16 epochs, one seed")
     parser.add_argument("--figure", help="write a figure of the errors over time here")
     arguments = parser.parse_args()
-    main(arguments.epochs, arguments.figure)
+    found = main(**(SMALL if arguments.quick else {}), path=arguments.figure)
+    for name, value in found.items():
+        print(f"{name:56}{np.mean(value):10.4g}")
