@@ -1,10 +1,12 @@
 """Targets: schedules for other machines, and thresholds under which every pass acts."""
 
 import math
+import re
 import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from lamina.engines import engine
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.loops.schedule import Tail
-from lamina.engines.llvm.pipeline import program_of, stages_of
+from lamina.engines.llvm.pipeline import kernel_texts, program_of, run_passes, stages_of
 from lamina.engines.llvm.program.statements import kernels_of
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.target import costs
@@ -74,6 +76,23 @@ def test_a_register_tile_of_a_product_fits_the_register_file(machine):
     # accumulators, the columns of the right side, and one broadcast element of the left
     assert rows * columns + columns + 1 <= machine.vector_registers
     assert rows * columns >= machine.vector_registers // 2
+
+
+@pytest.mark.parametrize("rows, columns", [(56, 64), (784, 512), (9, 48), (256, 512)])
+def test_register_tiles_do_not_spill_on_aarch64(rows, columns):
+    """NEON multiplies by an element of a register: rows need registers besides the columns'."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    emitter = llvm.Target.from_triple("aarch64-unknown-linux-gnu").create_target_machine(
+        cpu="neoverse-n1", opt=3
+    )
+    types = [TensorType(shape, float32) for shape in ((rows, 64), (64, columns))]
+    graph = record(lambda x, y: x @ y, types).graph
+    with using(Target(NEON, Costs.of(NEON))):
+        (text,) = kernel_texts(run_passes(graph, {})).values()
+    code = emitter.emit_assembly(llvm.parse_assembly(text.text))
+    assert len(re.findall(r"\bfmla\b", code)) >= 12
+    assert not re.findall(r"\b(?:str|stp|ldr|ldp)\tq.*\[sp", code)
 
 
 def test_sums_with_lanes_along_the_reduction_fit_the_register_file(machine):

@@ -17,7 +17,7 @@ import platform
 
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.values import Value, constant
-from lamina.engines.llvm.target.machine import SHARED_LINE
+from lamina.engines.llvm.target.machine import ARM, SHARED_LINE
 
 COUNT, GENERATION, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (
     SHARED_LINE * k for k in range(9)
@@ -62,10 +62,9 @@ def emit_poll(b: Builder, sync: Value, thread: Value, weight: Value) -> Value:
 
 
 def clock(b: Builder) -> Value:
-    """Read a clock of constant rate: the time stamp counter on x86, the system timer elsewhere
-    (programs may not read the cycle counter of AArch64)."""
-    cycles = architecture() in ("x86_64", "amd64")
-    return b.call("llvm.readcyclecounter" if cycles else "llvm.readsteadycounter", "i64", [])
+    """Read a clock of constant rate: the time stamp counter on x86, the virtual timer on AArch64
+    (LLVM 20 and later read CNTVCT_EL0 for it; `llvm.readsteadycounter` is a constant 0 there)."""
+    return b.call("llvm.readcyclecounter", "i64", [])
 
 
 def architecture() -> str:
@@ -99,6 +98,15 @@ def exchange(b: Builder, address: Value, expected: int, value: int) -> Value:
     """Store `value` if the memory holds `expected`; return whether it did (i1)."""
     pair = b.emit("{ i64, i1 }", f"cmpxchg {address}, i64 {expected}, i64 {value} seq_cst seq_cst")
     return b.emit("i1", f"extractvalue {pair}, 1")
+
+
+def synchronize_instructions(b: Builder) -> None:
+    """Make code that another thread has linked visible to this thread's instruction fetch.
+
+    AArch64 wants it of each thread that runs the code; x86 does it by itself.
+    """
+    if architecture() in ARM:
+        b.call("llvm.aarch64.isb", "void", [constant("i32", 15)])
 
 
 def pause(b: Builder) -> None:

@@ -80,7 +80,8 @@ def _pays(nest: Nest, target: Target) -> bool:
     known = all(is_static(v.extent) for v in nest.reductions)
     fewer = 1 if known else 4 if nest.split_reduction else 2  # a guessed extent may be larger
     least = costs.block_panel_l1 * machine.l1 // fewer
-    return enough and terms * panel * size >= least and results * size <= machine.l2
+    row_of_panel = max(panel * size, machine.line)  # memory moves in whole lines
+    return enough and terms * row_of_panel >= least and results * size <= machine.l2
 
 
 def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | None]:

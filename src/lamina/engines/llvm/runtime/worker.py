@@ -186,6 +186,7 @@ def _enter(module: Module) -> None:
     made = module.function("crew_enter", [*args, *more], internal=True)
     b, (function, arguments, flush, thread, threads, sync) = made.builder, made.args
     call = f"  call void {function.text}({arguments}, {thread}, {threads}, {sync})"
+    barrier.synchronize_instructions(b)
     around = _AROUND.get(barrier.architecture(), lambda b, call, flush: b.lines.append(call))
     around(b, call, flush)
     b.ret()

@@ -78,7 +78,8 @@ def _register_tile(
     part = 2 if memory_bound else 1
     for columns in range(1, costs.tile_columns // part + 1):
         for rows in range(1, costs.tile_rows // part + 1):
-            if rows * columns + columns + 1 > target.machine.vector_registers:
+            held = rows * columns + columns + costs.broadcast_registers
+            if held > target.machine.vector_registers:
                 continue
             cost = tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes, costs)
             if nest.split_reduction is not None and guess(row.extent) % rows:

@@ -161,7 +161,12 @@ class Costs:
     adder_latency: float = 8
     """Accumulators that keep the multipliers busy: a latency of 4 cycles, two units."""
     row_load: float = 0.1
-    """Time of a product that the broadcast for a row of a tile takes."""
+    """Time of a product that the broadcast for a row of a tile takes; on ARM a load like that of a
+    column's register."""
+    broadcast_registers: int = 1
+    """Registers of a register tile for values of the rows that are being multiplied. Three where
+    they are not operands in memory: with fewer, LLVM 20 to 22 spill tiles of 14 x 2 and 9 x 3 on
+    AArch64, which llvm-mca puts at half the rate of 13 x 2 and 8 x 3."""
     column_load: float = 0.4
     """Time of a product that the register for a column of a tile takes, from a panel in L2."""
 
@@ -268,6 +273,9 @@ class Costs:
             winograd_weights=min(MIB, machine.l2),
             accumulators=max(registers * 3 // 8, 1),
             dot_side=4 if registers >= 24 else 3,
+            row_load=0.4 if machine.multiplies_by_element else 0.1,
+            broadcast_registers=3 if machine.multiplies_by_element else 1,
+            block_columns=4 if machine.vector_bits <= 128 else 2,
             masked_values=max(registers * 3 // 4, 1),
             row_alignment=8 if registers >= 24 else 4,
             region_shared=min(256 * KIB, machine.l2 // 4),

@@ -63,6 +63,12 @@ class Machine:
     line: int = LINE
 
     @property
+    def multiplies_by_element(self) -> bool:
+        """True if a product with a broadcast value needs that value in a register, as on ARM; x86
+        broadcasts from memory within the multiply-add."""
+        return self.triple.startswith(ARM)
+
+    @property
     def converts_half(self) -> bool:
         """True if instructions convert between float16 and float32: F16C on x86, always on ARM."""
         on_arm = self.triple.startswith(ARM)

@@ -151,6 +151,12 @@ class _Timed:
         while time.perf_counter() - begun < 0.02:  # long enough to measure the rate of the clock
             pass
         elapsed, last = time.perf_counter() - begun, ticks()
+        if last <= first:
+            raise EngineError(
+                f"profile: the clock of this processor does not advance (got {first} and then "
+                f"{last} after {elapsed:.3f} s)",
+                "measure whole programs with time.perf_counter() instead",
+            )
         return found, elapsed / (last - first)
 
 
@@ -217,15 +223,12 @@ class TimedDriver(Driver):
 
 # ---- the clock ---------------------------------------------------------------------------------
 def read_clock(b: Builder) -> Value:
-    """The processor's clock, which ticks evenly: the time stamp counter on x86, the system timer
-    on AArch64 (whose cycle counter programs may not read). Fences keep work on its own side."""
-    architecture = barrier.architecture()
-    if architecture in ("aarch64", "arm64"):
-        return b.call("llvm.readsteadycounter", "i64", [])
-    fenced = architecture in ("x86_64", "amd64")
+    """The processor's clock, between fences that keep work on its side of the reading."""
+    fenced = barrier.architecture() in ("x86_64", "amd64")
     if fenced:
         b.call("llvm.x86.sse2.lfence", "void", [])
-    now = b.call("llvm.readcyclecounter", "i64", [])
+    barrier.synchronize_instructions(b)
+    now = barrier.clock(b)
     if fenced:
         b.call("llvm.x86.sse2.lfence", "void", [])
     return now
