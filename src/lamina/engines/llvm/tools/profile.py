@@ -155,7 +155,7 @@ class _Timed:
             raise EngineError(
                 f"profile: the clock of this processor does not advance (got {first} and then "
                 f"{last} after {elapsed:.3f} s)",
-                "measure whole programs with time.perf_counter() instead",
+                hint="measure whole programs with time.perf_counter() instead",
             )
         return found, elapsed / (last - first)
 
