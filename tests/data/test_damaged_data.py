@@ -6,11 +6,15 @@ import random
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lamina as lm
 import mutations
+import vision_files
 from lamina.data import corpora
+from lamina.data.markup import parsed
+from lamina.data.mat_files import synsets_of
 from lamina.datasets.idx import read_idx
 from lamina.errors import FileFormatError, LaminaError
 
@@ -31,7 +35,27 @@ def texts(path):
     return [len(batch[0]) for batch in data]
 
 
+def annotated(path):
+    """Read an XML file of boxes."""
+    return parsed(Path(path).read_bytes(), path)
+
+
+def synsets(path):
+    return synsets_of(Path(path).read_bytes(), path)
+
+
+def meta_mat():
+    io_ = pytest.importorskip("scipy.io")
+    buffer = io.BytesIO()
+    kinds = [("ILSVRC2012_ID", "f8"), ("WNID", "O"), ("words", "O")]
+    rows = [(k, f"n{k:08}", "word " * k) for k in range(1, 4)]
+    io_.savemat(buffer, {"synsets": np.array(rows, dtype=kinds).reshape(-1, 1)})
+    return buffer.getvalue()
+
+
 READERS = {
+    "xml": ("x.xml", vision_files.annotation([(1, 2, 3, 4)] * 3, "abc"), annotated),
+    "mat": ("x.mat", meta_mat(), synsets),
     "idx": ("x.idx", IDX, lambda path: read_idx(Path(path))),
     "gzipped idx": ("x.gz", gzip.compress(IDX), lambda path: read_idx(Path(path))),
     "zipped texts": ("x.zip", zipped_texts(), texts),

@@ -121,7 +121,7 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio and pad_to_aspect_ratio: give one of them")
     pillow().preinit()
-    size = None if image_size is None else _checked_size(image_size)
+    size = None if image_size is None else checked_size(image_size)
     decode = Decoder(size, color_mode, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
     labels = None if label_mode is None else labels
     folder = open_folder(directory, follow_links)
@@ -225,10 +225,10 @@ class Images(LabeledFiles):
         except self._expected as error:
             if self.on_error == "raise":
                 raise FileFormatError(
-                    f"{self.files.folder.name(path)}: cannot be read: {_reason(error)}",
+                    f"{self.files.folder.name(path)}: cannot be read: {reason(error)}",
                     hint="on_error='warn' leaves such files out, and names them",
                 ) from error
-            self._bad[path] = _reason(error)
+            self._bad[path] = reason(error)
             return None
         return np.moveaxis(image, -1, 0) if self.channels_first else image
 
@@ -254,7 +254,7 @@ class Images(LabeledFiles):
         warn("\n".join([f"{what} could not be read, left out:", *lines, *more]))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     text = str(error)
     if "cannot identify image file" in text:
         return "not an image, or damaged in its first bytes"
@@ -273,7 +273,7 @@ def _check_names(color_mode: str, interpolation: str, on_error: str) -> None:
             raise unknown_name(name, value, known)
 
 
-def _checked_size(image_size: Any) -> tuple[int, int]:
+def checked_size(image_size: Any) -> tuple[int, int]:
     pair = tuple(image_size) if isinstance(image_size, (tuple, list)) else ()
     if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
         raise ArgumentError(

@@ -63,8 +63,9 @@ class Decoder:
     crop: cut out the largest middle part of the size's proportions first, instead of distorting.
     pad: put black bars at the sides instead.
 
-    Photographs are turned upright by what their EXIF data say. 16-bit images lose their lower 8
-    bits, films all but the first frame, and colors their transparency unless it is wanted.
+    Photographs are turned upright by what their EXIF data say, unless `upright` is False. 16-bit
+    images lose their lower 8 bits, films all but the first frame, and colors their transparency
+    unless it is wanted.
     """
 
     size: tuple[int, int] | None
@@ -72,13 +73,41 @@ class Decoder:
     interpolation: str = "bilinear"
     crop: bool = False
     pad: bool = False
+    upright: bool = True
+    fill: int = 0  # of what is padded
 
     def __call__(self, content: bytes) -> np.ndarray:
+        return self.sized(content)[0]
+
+    def sized(self, content: bytes) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return the pixels, and the height and width of the image in the file."""
         with pillow().open(io.BytesIO(content), formats=FORMATS) as image:
+            size = (image.height, image.width)
             self._reduce(image)
-            upright = _in_mode(_upright(image), MODES[self.color_mode])
-            pixels = np.asarray(upright if self.size is None else self._resized(upright))
-        return pixels if pixels.ndim == 3 else pixels[:, :, None]
+            ready = self._in_mode(_upright(image) if self.upright else image)
+            pixels = np.asarray(ready if self.size is None else self._resized(ready))
+        return (pixels if pixels.ndim == 3 else pixels[:, :, None]), size
+
+    def placement(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Return factors and shifts of rows and columns, (down, right, top, left): where row y of
+        an image of this size goes is down * y + top."""
+        if self.size is None:
+            return 1.0, 1.0, 0.0, 0.0
+        (rows, columns), (height, width) = size, self.size
+        top = left = 0
+        if self.pad:
+            scale = min(width / columns, height / rows)
+            rows_to, columns_to = max(1, round(rows * scale)), max(1, round(columns * scale))
+            top, left = (height - rows_to) // 2, (width - columns_to) // 2
+            return rows_to / rows, columns_to / columns, float(top), float(left)
+        if self.crop:
+            first, upper, last, lower = _middle((columns, rows), (width, height))
+            down, right = height / (lower - upper), width / (last - first)
+            return down, right, -upper * down, -first * right
+        return height / rows, width / columns, 0.0, 0.0
+
+    def _in_mode(self, image: Any) -> Any:
+        return _in_mode(image, MODES[self.color_mode])
 
     def _reduce(self, image: Any) -> None:
         """Let the JPEG decoder leave out what is far finer than wanted: several times faster."""
@@ -104,10 +133,35 @@ class Decoder:
         height, width = self.size
         scale = min(width / image.width, height / image.height)
         fitting = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        canvas = pillow().new(image.mode, (width, height))
+        canvas = pillow().new(image.mode, (width, height), self.fill)
         place = ((width - fitting[0]) // 2, (height - fitting[1]) // 2)
         canvas.paste(image.resize(fitting, method), place)
         return canvas
+
+
+@dataclass(frozen=True)
+class MaskDecoder(Decoder):
+    """The content of an image of classes -> uint8 (height, width, 1), the index of each pixel.
+
+    Images with a palette give its indices, gray ones their values; sizes change without
+    interpolation.
+    """
+
+    interpolation: str = "nearest"
+    upright: bool = False
+    fill: int = 255
+
+    def _in_mode(self, image: Any) -> Any:
+        if image.mode not in ("P", "L", "1"):
+            raise ValueError(
+                f"expected a mask with a palette or gray values of 8 bits, got {image.mode}"
+            )
+        return image.convert("L") if image.mode == "1" else image
+
+    def of_array(self, mask: np.ndarray) -> np.ndarray:
+        """Return a mask (rows, columns) of uint8 in the size of the decoder."""
+        image = pillow().fromarray(mask)
+        return np.asarray(image if self.size is None else self._resized(image))[:, :, None]
 
 
 def _middle(extent: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -124,6 +178,11 @@ def _upright(image: Any) -> Any:
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(image)
+
+
+def rgb(image: Any) -> Any:
+    """Return an image of Pillow in the mode RGB."""
+    return _in_mode(image, "RGB")
 
 
 def _in_mode(image: Any, mode: str) -> Any:
