@@ -14,6 +14,7 @@ from lamina import namespaces
 from lamina.losses import (
     binary,
     categorical,
+    detection,
     overlap,
     regression,
     robust,
@@ -33,6 +34,7 @@ from lamina.losses.checks import check_predictions as check_predictions
 from lamina.losses.checks import check_targets as check_targets
 from lamina.losses.checks import looks_like_logits as looks_like_logits
 from lamina.losses.ctc import *  # noqa: F403
+from lamina.losses.detection import *  # noqa: F403
 from lamina.losses.hinge import *  # noqa: F403
 from lamina.losses.overlap import *  # noqa: F403
 from lamina.losses.regression import *  # noqa: F403
@@ -53,6 +55,7 @@ _CLASSES: dict[Any, Callable[[], Loss]] = {}  # of the functions
 # fmt: off
 _FAMILIES = (
     regression, robust, categorical, sparse_categorical, binary, _hinge, overlap, similarity, _ctc,
+    detection,
 )
 # fmt: on
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lamina.zoo.densenet import DenseNet121 as DenseNet121
     from lamina.zoo.densenet import DenseNet169 as DenseNet169
     from lamina.zoo.densenet import DenseNet201 as DenseNet201
+    from lamina.zoo.detection import Detections as Detections
+    from lamina.zoo.detection import Detector as Detector
     from lamina.zoo.efficientnet import EfficientNetB0 as EfficientNetB0
     from lamina.zoo.efficientnet import EfficientNetB1 as EfficientNetB1
     from lamina.zoo.efficientnet import EfficientNetB2 as EfficientNetB2
@@ -36,11 +38,13 @@ if TYPE_CHECKING:
     from lamina.zoo.resnet_v2 import ResNet101V2 as ResNet101V2
     from lamina.zoo.resnet_v2 import ResNet152V2 as ResNet152V2
     from lamina.zoo.squeezenet import SqueezeNet as SqueezeNet
+    from lamina.zoo.ssdlite import SSDLite as SSDLite
     from lamina.zoo.vgg import VGG11 as VGG11
     from lamina.zoo.vgg import VGG13 as VGG13
     from lamina.zoo.vgg import VGG16 as VGG16
     from lamina.zoo.vgg import VGG19 as VGG19
     from lamina.zoo.xception import Xception as Xception
+    from lamina.zoo.yolo import YOLO as YOLO
 
 _FILES = {
     "alexnet": ("AlexNet",),
@@ -71,6 +75,18 @@ _FILES = {
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "squeezenet": ("SqueezeNet",),
     "vgg": ("VGG11", "VGG13", "VGG16", "VGG19"),
+    "detection": (
+        "Detections",
+        "Detector",
+    ),
+    "ssdlite": (
+        "SSDLite",
+        "SSDLoss",
+    ),
+    "yolo": (
+        "YOLO",
+        "YOLOLoss",
+    ),
     "xception": ("Xception",),
 }
 __all__ = [name for names in _FILES.values() for name in names]

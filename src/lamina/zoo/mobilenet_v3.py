@@ -28,7 +28,7 @@ from lamina.zoo.blocks import before_stride
 from lamina.zoo.parts import Options, Shape, divisible
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """Expansion, filters, window, stride, a gate for each channel, and the hard activation."""
 
     expansion: float
@@ -40,36 +40,49 @@ class _Block(NamedTuple):
 
 
 SMALL = (
-    _Block(1, 16, 3, 2, True, False),
-    _Block(72 / 16, 24, 3, 2, False, False),
-    _Block(88 / 24, 24, 3, 1, False, False),
-    _Block(4, 40, 5, 2, True, True),
-    *[_Block(6, 40, 5, 1, True, True)] * 2,
-    *[_Block(3, 48, 5, 1, True, True)] * 2,
-    _Block(6, 96, 5, 2, True, True),
-    *[_Block(6, 96, 5, 1, True, True)] * 2,
+    Block(1, 16, 3, 2, True, False),
+    Block(72 / 16, 24, 3, 2, False, False),
+    Block(88 / 24, 24, 3, 1, False, False),
+    Block(4, 40, 5, 2, True, True),
+    *[Block(6, 40, 5, 1, True, True)] * 2,
+    *[Block(3, 48, 5, 1, True, True)] * 2,
+    Block(6, 96, 5, 2, True, True),
+    *[Block(6, 96, 5, 1, True, True)] * 2,
 )
 LARGE = (
-    _Block(1, 16, 3, 1, False, False),
-    _Block(4, 24, 3, 2, False, False),
-    _Block(3, 24, 3, 1, False, False),
-    _Block(3, 40, 5, 2, True, False),
-    *[_Block(3, 40, 5, 1, True, False)] * 2,
-    _Block(6, 80, 3, 2, False, True),
-    _Block(2.5, 80, 3, 1, False, True),
-    *[_Block(2.3, 80, 3, 1, False, True)] * 2,
-    *[_Block(6, 112, 3, 1, True, True)] * 2,
-    _Block(6, 160, 5, 2, True, True),
-    *[_Block(6, 160, 5, 1, True, True)] * 2,
+    Block(1, 16, 3, 1, False, False),
+    Block(4, 24, 3, 2, False, False),
+    Block(3, 24, 3, 1, False, False),
+    Block(3, 40, 5, 2, True, False),
+    *[Block(3, 40, 5, 1, True, False)] * 2,
+    Block(6, 80, 3, 2, False, True),
+    Block(2.5, 80, 3, 1, False, True),
+    *[Block(2.3, 80, 3, 1, False, True)] * 2,
+    *[Block(6, 112, 3, 1, True, True)] * 2,
+    Block(6, 160, 5, 2, True, True),
+    *[Block(6, 160, 5, 1, True, True)] * 2,
 )
 
 
-def _activated(x: Tensor, hard: bool) -> Tensor:
+def activated(x: Tensor, hard: bool) -> Tensor:
+    """Return hard swish, or ReLU, of x.
+
+    Args:
+        x: features.
+        hard: hard swish.
+    """
     return Activation("hard_swish")(x) if hard else ReLU()(x)
 
 
-def _normalized(x: Tensor, name: str) -> Tensor:
-    return BatchNormalization(epsilon=1e-3, momentum=0.999, name=name)(x)
+def normalized(x: Tensor, name: str, momentum: float = 0.999) -> Tensor:
+    """Return x normalized over the batch.
+
+    Args:
+        x: features.
+        name: name of the layer.
+        momentum: of the moving statistics.
+    """
+    return BatchNormalization(epsilon=1e-3, momentum=momentum, name=name)(x)
 
 
 def _gated(x: Tensor, channels: int, prefix: str) -> Tensor:
@@ -82,31 +95,49 @@ def _gated(x: Tensor, channels: int, prefix: str) -> Tensor:
     return Multiply(name=f"{name}_mul")([x, gate])
 
 
-def _block(inputs: Tensor, b: _Block, filters: int, number: int) -> Tensor:
+def block(
+    inputs: Tensor,
+    b: Block,
+    filters: int,
+    number: int,
+    symmetric: bool = False,
+    momentum: float = 0.999,
+) -> tuple[Tensor, Tensor]:
+    """Return what a block gives, and its features before the depthwise convolution.
+
+    Args:
+        inputs: features.
+        b: what the block is.
+        filters: number of filters that come out.
+        number: number of the block, for names.
+        symmetric: pad before strides as PyTorch does.
+        momentum: of the moving statistics.
+    """
     x, before = inputs, int(inputs.shape[-1])
     channels = divisible(before * b.expansion)
     prefix = f"expanded_conv_{number}_" if number else "expanded_conv_"
     if number:
         x = Conv2D(channels, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)
-        x = _activated(_normalized(x, f"{prefix}expand_bn"), b.hard)
+        x = activated(normalized(x, f"{prefix}expand_bn", momentum), b.hard)
+    wide = x
     if b.stride == 2:
-        x = before_stride(x, b.kernel, f"{prefix}depthwise_pad")
+        x = before_stride(x, b.kernel, f"{prefix}depthwise_pad", symmetric)
     padding = "same" if b.stride == 1 else "valid"
     name = f"{prefix}depthwise"
     x = DepthwiseConv2D(b.kernel, strides=b.stride, padding=padding, use_bias=False, name=name)(x)
-    x = _activated(_normalized(x, f"{name}_bn"), b.hard)
+    x = activated(normalized(x, f"{name}_bn", momentum), b.hard)
     if b.gate:
         x = _gated(x, channels, prefix)
     x = Conv2D(filters, 1, padding="same", use_bias=False, name=f"{prefix}project")(x)
-    x = _normalized(x, f"{prefix}project_bn")
+    x = normalized(x, f"{prefix}project_bn", momentum)
     if b.stride == 1 and before == filters:
-        return Add(name=f"{prefix}add")([inputs, x])
-    return x
+        x = Add(name=f"{prefix}add")([inputs, x])
+    return x, wide
 
 
 def _mobilenet_v3(
     o: Options,
-    blocks: tuple[_Block, ...],
+    blocks: tuple[Block, ...],
     last: int,
     alpha: float,
     minimalistic: bool,
@@ -115,22 +146,22 @@ def _mobilenet_v3(
 ) -> Model:
     inputs = x = o.images(224, 32)
     if minimalistic:
-        blocks = tuple(_Block(*b[:2], 3, b.stride, False, False) for b in blocks)
+        blocks = tuple(Block(*b[:2], 3, b.stride, False, False) for b in blocks)
     hard = not minimalistic
     if include_preprocessing:
         x = Rescaling(1 / 127.5, offset=-1.0)(x)
     x = Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
-    x = _activated(_normalized(x, "conv_bn"), hard)
+    x = activated(normalized(x, "conv_bn"), hard)
     for number, b in enumerate(blocks):
-        x = _block(x, b, divisible(b.filters * alpha), number)
+        x, _ = block(x, b, divisible(b.filters * alpha), number)
     wide = divisible(int(x.shape[-1]) * 6)
     x = Conv2D(wide, 1, padding="same", use_bias=False, name="conv_1")(x)
-    x = _activated(_normalized(x, "conv_1_bn"), hard)
+    x = activated(normalized(x, "conv_1_bn"), hard)
     if not o.include_top:
         return o.model(inputs, o.pooled(x))
     last = divisible(last * alpha) if alpha > 1 else last
     x = GlobalAveragePooling2D(keepdims=True)(x)
-    x = _activated(Conv2D(last, 1, padding="same", name="conv_2")(x), hard)
+    x = activated(Conv2D(last, 1, padding="same", name="conv_2")(x), hard)
     if dropout_rate > 0:
         x = Dropout(dropout_rate)(x)
     x = Flatten()(Conv2D(o.classes, 1, padding="same", name="logits")(x))

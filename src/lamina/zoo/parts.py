@@ -122,8 +122,18 @@ class Options:
 
             model.load_weights(path_of(self.name, self.include_top))
         elif self.weights is not None:
-            model.load_weights(self.weights)
+            load(model, self.weights)
         return model
+
+
+def load(model: Model, path: PathLike) -> None:
+    """Read the weights of a file into a network of the zoo.
+
+    Args:
+        model: the network.
+        path: path of a file.
+    """
+    model.load_weights(path)
 
 
 def divisible(filters: float, by: int = 8) -> int:
