@@ -230,7 +230,7 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _scaled(found: Detections, shape: Sequence[int], size: tuple[int, int]) -> Detections:
     factors = np.asarray([shape[1] / size[1], shape[0] / size[0]] * 2, np.float32)
-    return found._replace(boxes=found.boxes * factors)
+    return Detections(found.boxes * factors, found.scores, found.labels)
 
 
 def _selected(
