@@ -27,6 +27,7 @@ from shared_arguments import text_of
 NAMES = [
     *("layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"),
     *("constraints", "activations", "callbacks", "data", "datasets", "nn", "linalg", "random"),
+    "boxes",
     *("inspect", "plot", "models", "distribution", "tune", "events", "interchange", "onnx"),
     *("quantizers", "zoo", ""),
 ]

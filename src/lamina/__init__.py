@@ -55,6 +55,7 @@ from lamina.version import __version__
 if TYPE_CHECKING:
     from lamina import (
         activations as activations,
+        boxes as boxes,
         callbacks as callbacks,
         constraints as constraints,
         data as data,
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
 # Loaded when first used: a module, or a name in one; type checkers read the imports above.
 _LAZY = {
     "activations": "lamina.activations",
+    "boxes": "lamina.boxes",
     "callbacks": "lamina.callbacks",
     "constraints": "lamina.constraints",
     "data": "lamina.data",

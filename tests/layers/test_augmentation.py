@@ -158,3 +158,47 @@ def test_dictionaries_in_a_functional_model():
 def test_errors(make, error, match):
     with pytest.raises(error, match=match):
         make()
+
+
+def test_layers_that_change_colors_only_need_no_format_of_boxes():
+    for layer in (L.RandomColorJitter(), L.RandomBrightness(0.2), L.RandomErasing()):
+        found = layer(data())
+        np.testing.assert_array_equal(found["bounding_boxes"]["boxes"], BOX)
+        np.testing.assert_array_equal(found["segmentation_masks"], data()["segmentation_masks"])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **more: L.RandomRotation((0.05, 0.1), "constant", **more),
+        lambda **more: L.RandomShear(0.2, 0.1, fill_mode="constant", **more),
+        lambda **more: L.RandomPerspective((1.0, 1.0), 0.3, **more),
+        lambda **more: L.RandomElasticTransform((1.0, 1.0), 0.4, fill_mode="constant", **more),
+    ],
+)
+def test_warped_masks_stay_on_the_object_and_boxes_around_it(make):
+    layer = make(bounding_box_format="xyxy")
+    found = layer(data())
+    for image, mask, (left, top, right, bottom) in zip(
+        found["images"].numpy(),
+        found["segmentation_masks"].numpy(),
+        found["bounding_boxes"]["boxes"].numpy()[:, 0],
+        strict=True,
+    ):
+        assert mask.dtype == np.uint8
+        assert set(np.unique(mask)) <= {0, 1}
+        assert (image[mask[..., 0] == 1] > 60).mean() > 0.9  # bright, but for interpolated edges
+        assert (image[mask[..., 0] == 0] < 200).mean() > 0.98
+        rows, columns = np.nonzero(mask[..., 0])
+        if isinstance(layer, L.RandomElasticTransform):  # leaves boxes as they are
+            continue
+        assert left - 1.5 <= columns.min() and columns.max() <= right + 1.5
+        assert top - 1.5 <= rows.min() and rows.max() <= bottom + 1.5
+
+
+def test_further_values_of_boxes_are_filled_up_with_them():
+    layer = L.MaxNumBoundingBoxes(3, bounding_box_format="xyxy")
+    given = data()
+    given["bounding_boxes"]["difficult"] = np.ones((6, 1), bool)
+    found = layer(L.RandomFlip(bounding_box_format="xyxy")(given))["bounding_boxes"]
+    assert found["difficult"].tolist() == [[True, False, False]] * 6

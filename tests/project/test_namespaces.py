@@ -11,7 +11,7 @@ from lamina import keras
 
 PACKAGE = Path(lm.__file__).parent
 OF_LAMINA = [
-    *("activations", "callbacks", "constraints", "data", "datasets", "errors"),
+    *("activations", "boxes", "callbacks", "constraints", "data", "datasets", "errors"),
     *("initializers", "inspect", "interchange", "keras", "layers", "linalg", "losses"),
     *(
         "metrics",

@@ -63,7 +63,7 @@ FLOORS = [
     ["callbacks"],
     ["models"],
     ["inspect", "plot", "sklearn", "tune"],
-    ["nn", "linalg", "random", "einops_backend"],
+    ["nn", "linalg", "boxes", "random", "einops_backend"],
     ["onnx", "zoo"],
     ["keras"],
     ["tf"],

@@ -22,7 +22,7 @@ from lamina.data.folders import UNREADABLE, Folder
 from lamina.data.image_folders import checked_size, reason
 from lamina.data.images import INTERPOLATIONS, Decoder, MaskDecoder, pillow, unreadable
 from lamina.errors import ArgumentError, DataError, FileFormatError, ShapeError, unknown_name
-from lamina.operations.boxes import FORMATS
+from lamina.operations.boxes import FORMATS, convert_format
 
 VOID = 255  # the class of pixels that do not count
 MaskOf = Callable[[], np.ndarray]
@@ -176,8 +176,10 @@ class AnnotatedImages:
         boxes = np.zeros((self.room, 4), np.float32)
         labels = np.full(self.room, -1, np.int32)
         boxes[:count], labels[:count] = moved[there][:count], one.labels[there][:count]
-        boxes = converted(boxes, self.form.bounding_box_format or "xyxy", height, width)
-        found = {"boxes": boxes, "labels": labels}
+        target = self.form.bounding_box_format or "xyxy"
+        if target != "xyxy":
+            boxes = convert_format(boxes, "xyxy", target, height, width).numpy()
+        found: dict[str, np.ndarray] = {"boxes": boxes, "labels": labels}
         for name, values in one.flags.items():
             found[name] = np.zeros(self.room, values.dtype)
             found[name][:count] = values[there][:count]
@@ -197,23 +199,6 @@ class AnnotatedImages:
                 f"{tuple(shape[:2])}"
             )
         return mask
-
-
-def converted(boxes: np.ndarray, target: str, height: int, width: int) -> np.ndarray:
-    """Return boxes "xyxy" in another format; boxes without an extent stay zeros."""
-    left, top, right, bottom = np.moveaxis(boxes, -1, 0)
-    if target.startswith("rel_"):
-        left, right, top, bottom = left / width, right / width, top / height, bottom / height
-    wide, tall = right - left, bottom - top
-    x, y = left + wide / 2, top + tall / 2
-    parts = {
-        "xyxy": (left, top, right, bottom),
-        "yxyx": (top, left, bottom, right),
-        "xywh": (left, top, wide, tall),
-        "center_xywh": (x, y, wide, tall),
-        "center_yxhw": (y, x, tall, wide),
-    }
-    return np.stack(parts[target.removeprefix("rel_")], axis=-1).astype(np.float32)
 
 
 def _stacked(samples: Sequence[Any]) -> Any:

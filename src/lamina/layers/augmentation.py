@@ -364,9 +364,10 @@ class MaxNumBoundingBoxes(ImageLayer):
         training: bool = True,
     ) -> Any:
         found = {}
-        for name in ("boxes", "labels"):
-            value = as_tensor(bounding_boxes[name])[:, : self.max_number]
+        for name, values in bounding_boxes.items():
+            value = as_tensor(values)[:, : self.max_number]
             room = self.max_number - int(value.shape[1])
             widths = [(0, 0), (0, room), *[(0, 0)] * (value.ndim - 2)]
-            found[name] = ops.pad(value, widths, constant_values=self.fill_value)
-        return {**bounding_boxes, **found}
+            fill = self.fill_value if name in ("boxes", "labels") else 0
+            found[name] = ops.pad(value, widths, constant_values=fill)
+        return found

@@ -24,6 +24,7 @@ from lamina.metrics.accuracy import (
     top_k_categorical_accuracy,
 )
 from lamina.metrics.area import AUC
+from lamina.metrics.average_precision import MeanAveragePrecision
 from lamina.metrics.base import Mean, MeanMetricWrapper, Metric, MetricLike, Sum
 from lamina.metrics.confusion import (
     FalseNegatives,
@@ -233,6 +234,7 @@ __all__ = [
     "Metric",
     "Mean",
     "Sum",
+    "MeanAveragePrecision",
     "MeanMetricWrapper",
     *sorted({row[0].__name__ for row in _ROWS} - {"Mean", "Sum"}),
     "accuracy",

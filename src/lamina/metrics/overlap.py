@@ -86,11 +86,31 @@ class IoU(Metric):
             weights = ops.where(y == float(self.ignore_class), ops.zeros_like(weights), weights)
         accumulate(self.table, table_of(y, p, weights, self.num_classes))
 
-    def result(self) -> Tensor:
+    def per_class(self) -> Tensor:
+        """Return the intersection over union of each class, (classes,); NaN for classes without
+        targets and predictions.
+
+        Example:
+            >>> import lamina as lm
+            >>> m = lm.metrics.MeanIoU(num_classes=3)
+            >>> m.update_state([0, 0, 1, 1], [0, 1, 1, 1])
+            >>> [round(v, 3) for v in m.per_class().tolist()]
+            [0.5, 0.667, nan]
+        """
+        right, union = self._counts()
+        some = union > 1e-9
+        share = ops.where(some, right / ops.where(some, union, ops.ones_like(union)), np.nan)
+        return as_tensor(share, self.dtype)
+
+    def _counts(self) -> tuple[Tensor, Tensor]:
+        """Return intersection and union of each class."""
         table = self.table.read()
-        chosen = np.isin(np.arange(self.num_classes), self.target_class_ids)
         right = ops.diagonal(table)
-        union = ops.sum(table, axis=0) + ops.sum(table, axis=1) - right
+        return right, ops.sum(table, axis=0) + ops.sum(table, axis=1) - right
+
+    def result(self) -> Tensor:
+        right, union = self._counts()
+        chosen = np.isin(np.arange(self.num_classes), self.target_class_ids)
         some = (union > 1e-9) & as_tensor(chosen)
         share = ops.where(some, right / (union + EPSILON), ops.zeros_like(union))
         count = ops.sum(ops.astype(some, share.dtype))

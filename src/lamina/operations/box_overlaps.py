@@ -1,6 +1,7 @@
 """Pairs of bounding boxes: how far they overlap, and one in terms of the other.
 
-Names and results are those of `keras.utils.bounding_boxes`; formats are in `boxes`.
+Names and results are those of `keras.utils.bounding_boxes`, but for `compute_giou`; formats are in
+`boxes`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from lamina.operations.shaping import expand_dims, matrix_transpose
 from lamina.operations.trigonometry import atan
 from lamina.tensor import Tensor, as_tensor
 
-__all__ = ["compute_ciou", "compute_iou", "decode_deltas_to_boxes", "encode_box_to_deltas"]
+__all__ = [
+    "compute_ciou",
+    "compute_giou",
+    "compute_iou",
+    "decode_deltas_to_boxes",
+    "encode_box_to_deltas",
+]
 
 EPSILON = 1e-7  # what Keras adds to divisors
 
@@ -122,6 +129,50 @@ def compute_ciou(
     ) ** 2
     v = (4 / math.pi**2) * (atan(wide2 / tall2) - atan(wide / tall)) ** 2
     return iou - distance / diagonal - v * v / (v - iou + (1 + EPSILON))
+
+
+def compute_giou(
+    boxes1: ArrayLike, boxes2: ArrayLike, bounding_box_format: str, image_shape: Any = None
+) -> Tensor:
+    """Return the generalized intersection over union of pairs of boxes, from -1 to 1.
+
+        iou - (around - union) / around
+
+    where around is the area of the box around both. It has a gradient also for boxes that do not
+    overlap; 1 - giou is a loss.
+
+    Args:
+        boxes1: tensor (..., 4).
+        boxes2: tensor (..., 4).
+        bounding_box_format: format of both, see `convert_format`.
+        image_shape: (height, width, channels), for relative formats.
+
+    Shapes:
+        (..., 4), (..., 4) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> found = lm.boxes.compute_giou([[0.0, 0.0, 1.0, 1.0]], [[2.0, 0.0, 3.0, 1.0]], "xyxy")
+        >>> round(float(found[0]), 4)
+        -0.3333
+
+    Source: Rezatofighi et al. (2019), Generalized intersection over union: a metric and a loss for
+        bounding box regression, algorithm 1.
+    """
+    one, two = (
+        convert_format(b, bounding_box_format, "xyxy", *_size(image_shape))
+        for b in (boxes1, boxes2)
+    )
+    left, top, right, bottom = (v[..., 0] for v in numbers_of(one))
+    left2, top2, right2, bottom2 = (v[..., 0] for v in numbers_of(two))
+    both = maximum(minimum(right, right2) - maximum(left, left2), 0.0) * maximum(
+        minimum(bottom, bottom2) - maximum(top, top2), 0.0
+    )
+    either = (right - left) * (bottom - top) + (right2 - left2) * (bottom2 - top2) - both
+    around = (maximum(right, right2) - minimum(left, left2)) * (
+        maximum(bottom, bottom2) - minimum(top, top2)
+    )
+    return both / (either + EPSILON) - (around - either) / (around + EPSILON)
 
 
 def encode_box_to_deltas(

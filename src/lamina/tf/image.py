@@ -352,7 +352,7 @@ public(
         "encode_jpeg encode_png",
     },
     {
-        "non_max_suppression": "lamina.keras.ops, or a loop over boxes",
+        "non_max_suppression": "lamina.boxes.non_max_suppression",
         "draw_bounding_boxes": "lamina.keras.visualization.draw_bounding_boxes",
         "resize_images": "tf.image.resize",
         "sobel_edges": "keras.ops.image.sobel_edges",

@@ -229,7 +229,8 @@ class ImageLayer(Layer):
             if name in batch:
                 batch[name] = ops.expand_dims(as_tensor(batch[name]), 0)
         if "bounding_boxes" in batch:
-            self._need_format()
+            if self.moves:
+                self._need_format()
             boxes = batch["bounding_boxes"]
             if single:
                 batch["bounding_boxes"] = {k: ops.expand_dims(v, 0) for k, v in boxes.items()}
