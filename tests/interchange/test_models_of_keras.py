@@ -195,3 +195,44 @@ def test_hdf5_files_that_reach_elsewhere_or_ask_for_much_are_refused(change, tmp
     model = lm.load_model(FILES / "sequence.keras")
     with pytest.raises(FileFormatError, match=rf"evil\.weights\.h5: HDF5.*{HOSTILE[change]}"):
         model.load_weights(path)
+
+
+class NestedForKeras(lm.Model):
+    """Parts in attributes, lists and dictionaries, Sequential models among them."""
+
+    def __init__(self):
+        super().__init__()
+        layers = [L.Dense(3, "relu"), L.BatchNormalization(), L.Dense(2)]
+        self.block = lm.Sequential(layers)
+        self.towers = [L.Dense(2), lm.Sequential([L.Dense(2)]), L.Dense(2)]
+        self.heads = {"a": L.Dense(1), "b": L.LayerNormalization()}
+        self.memory = L.Bidirectional(L.GRU(2))
+
+    def call(self, x):
+        x = self.block(x)
+        y = self.towers[0](x) + self.towers[1](x) + self.towers[2](x)
+        return self.heads["a"](self.memory(self.heads["b"](y)))
+
+
+def test_weights_of_a_custom_class_are_found_by_attributes_as_in_keras(tmp_path):
+    model = NestedForKeras()
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    model(x)
+    model.load_weights(FILES / "nested.weights.h5")
+    expected = json.loads((FILES / "nested.json").read_text())["y"]
+    np.testing.assert_allclose(model(x).numpy(), expected, atol=2e-6)
+    model.save_weights(tmp_path / "own.weights.h5")
+    other = NestedForKeras()
+    other(x)
+    other.load_weights(tmp_path / "own.weights.h5")
+    np.testing.assert_array_equal(other(x).numpy(), model(x).numpy())
+    with h5py.File(tmp_path / "own.weights.h5") as a, h5py.File(FILES / "nested.weights.h5") as b:
+        assert arrays_of(a) == arrays_of(b)
+
+
+def arrays_of(file):
+    found = {}
+    file.visititems(
+        lambda name, each: found.update({name: each.shape} if hasattr(each, "shape") else {})
+    )
+    return found

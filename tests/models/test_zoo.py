@@ -42,6 +42,7 @@ PUBLISHED = {
     "EfficientNetB5": 30_562_527,
     "EfficientNetB6": 43_265_143,
     "EfficientNetB7": 66_658_687,
+    "EfficientNetLite0": 4_652_008 + 42_016,  # trainable ones of timm, and the moving statistics
 }
 SMALL = ["SqueezeNet", "MobileNetV2", "MobileNetV3Small", "ResNet18"]
 RNG = np.random.default_rng(0)

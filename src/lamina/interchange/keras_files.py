@@ -222,8 +222,10 @@ def weights_content(model: Layer, written: Mapping[str, Any]) -> bytes:
         written: its description as files of Lamina have it.
 
     Raises:
-        ArgumentError: for a model that Keras cannot describe.
+        ArgumentError: for layers that Keras cannot describe.
     """
+    if not keras_paths.is_network(model):  # a custom class: groups are named by attributes
+        return hdf5.write(*weights_to_keras(model, {"config": {}}))
     return hdf5.write(*weights_to_keras(model, keras_configs.to_keras(dict(written))))
 
 

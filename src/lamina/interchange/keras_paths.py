@@ -4,6 +4,7 @@
     layers/conv2d_1/vars/1                   the second of the second, in the order of model.layers
     layers/lstm/cell/vars/0                  layers in layers by attribute
     layers/functional/layers/dense/vars/0    models in models
+    blocks/dense_1/vars/0                    the second in a list that an attribute holds
 
 Source: keras/src/saving/saving_lib.py of Keras 3.15.
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 from lamina.configuration import snake_case
 from lamina.layers import Layer
-from lamina.layers._base.saved_names import saved_weights
+from lamina.layers._base.saved_names import own_weights, sublayers
 from lamina.variables import Variable
 
 # the attributes of Keras, for parts that are called otherwise in files of Lamina
@@ -86,7 +87,7 @@ def _groups(layer: Any, path: str, places: Places) -> Iterator[tuple[str, str, l
     """Path, name and own weights of each group. Layers whose names the file does not have are
     counted by class."""
     if not is_network(layer):
-        yield from _own_groups(layer, path)
+        yield from _own_groups(layer, path, layer.name, places, set())
         return
     yield _joined(path, "vars"), layer.name, []
     layers = list(layer.layers)
@@ -107,17 +108,46 @@ def group_name(layer: Layer) -> str:
     return "functional" if kind == "Model" else snake_case(kind)
 
 
-def _own_groups(layer: Layer, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
-    """The groups of a layer and of its parts, by attributes."""
+def _own_groups(
+    layer: Layer, path: str, name: str, places: Places, seen: set[int]
+) -> Iterator[tuple[str, str, list[Variable]]]:
+    """The groups of a layer and of its parts, by attributes; `seen` are the weights that have a
+    group."""
+    own = [each for each in own_weights(layer).values() if id(each) not in seen]
+    seen.update(map(id, own))
+    if own or name == layer.name:
+        yield _joined(path, "vars"), name, own
+    for place, key, part in _parts(layer):
+        where = _joined(path, place)
+        if is_network(part):
+            yield from _groups(part, where, places)
+        else:
+            yield from _own_groups(part, where, key, places, seen)
+
+
+def _parts(layer: Any) -> Iterator[tuple[str, str, Layer]]:
+    """The direct parts of a layer, each with its group and its key. Keras goes through the
+    attributes by name, and `layers`, the list that models have of all their layers, is one of
+    them: parts in attributes behind it are found there first."""
+    held = {key: part for key, part in sublayers(layer).items() if isinstance(part, Layer)}
+    listed = getattr(layer, "layers", None)
+    listed = [part for part in listed or () if isinstance(part, Layer)]
+    before = [(k, part) for k, part in held.items() if k.partition("/")[0] < "layers"]
+    rest = [(k, part) for k, part in held.items() if k.partition("/")[0] >= "layers"]
+    every = [*before, *((f"layers/{k}", part) for k, part in enumerate(listed)), *rest]
     names = _ATTENTION.get(type(layer).__name__, {})
-    found: dict[str, list[Variable]] = {"": []}
-    for name, variable in saved_weights(layer).items():
-        *parts, _ = name.split("/")
-        place = "/".join(names.get(part, part) for part in parts)
-        found.setdefault(place, []).append(variable)
-    for place, own in found.items():
-        name = place.rpartition("/")[2] or layer.name
-        yield _joined(path, f"{place}/vars" if place else "vars"), name, own
+    taken: Counter[str] = Counter()
+    seen: set[int] = set()
+    for key, part in every:
+        holder, _, last = key.rpartition("/")
+        place = names.get(key, key)
+        if holder:  # of a list or dictionary, whose elements are counted by class
+            place = f"{holder}/{group_name(part)}"
+            taken[place] += 1
+            place += f"_{taken[place] - 1}" if taken[place] > 1 else ""
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield place, last, part
 
 
 def _joined(path: str, rest: str) -> str:

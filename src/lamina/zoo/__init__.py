@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lamina.zoo.efficientnet import EfficientNetB5 as EfficientNetB5
     from lamina.zoo.efficientnet import EfficientNetB6 as EfficientNetB6
     from lamina.zoo.efficientnet import EfficientNetB7 as EfficientNetB7
+    from lamina.zoo.efficientnet_lite import EfficientNetLite0 as EfficientNetLite0
     from lamina.zoo.googlenet import GoogLeNet as GoogLeNet
     from lamina.zoo.inception_v3 import InceptionV3 as InceptionV3
     from lamina.zoo.lenet import LeNet5 as LeNet5
@@ -59,6 +60,7 @@ _FILES = {
         "EfficientNetB6",
         "EfficientNetB7",
     ),
+    "efficientnet_lite": ("EfficientNetLite0",),
     "googlenet": ("GoogLeNet",),
     "inception_v3": ("InceptionV3",),
     "lenet": ("LeNet5",),

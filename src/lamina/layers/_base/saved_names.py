@@ -31,16 +31,16 @@ def saved_weights(layer: Tracked) -> dict[str, Variable]:
 
 def _visit(layer: Tracked, prefix: str, found: dict[str, Variable], seen: set[int]) -> None:
     seen.add(id(layer))
-    for name, variable in _own(layer).items():
+    for name, variable in own_weights(layer).items():
         if id(variable) not in seen:
             seen.add(id(variable))
             found[prefix + name] = variable
-    for key, child in _inside(layer).items():
+    for key, child in sublayers(layer).items():
         if id(child) not in seen:
             _visit(child, f"{prefix}{key}/", found, seen)
 
 
-def _own(layer: Tracked) -> dict[str, Variable]:
+def own_weights(layer: Tracked) -> dict[str, Variable]:
     """Return the weights of the layer itself by name, or by attribute if names are ambiguous."""
     at = _keys(layer, Variable)
     own = {id(v): v for v in [*layer._weights, *(v for v, _ in at.values())]}
@@ -55,7 +55,7 @@ def _own(layer: Tracked) -> dict[str, Variable]:
     return found
 
 
-def _inside(layer: Tracked) -> dict[str, Tracked]:
+def sublayers(layer: Tracked) -> dict[str, Tracked]:
     """Return the direct sublayers by key: named ones first, the others in the order of keys."""
     named = {id(each): each for each in layer._layers_by_name()}
     taken = Names()

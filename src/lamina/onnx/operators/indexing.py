@@ -44,8 +44,9 @@ def slices(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
 
 def _range(first: Any, end: Any, step: int, extent: Any) -> slice:
     """The slice of Python that ONNX means: an end before the first element is reached by -1 steps
-    from -(extent + 1) on."""
-    far = 2**31 - 1
+    from -(extent + 1) on. An extent that is symbolic is less than 10**9, the end that jax2tf writes
+    for an open slice."""
+    far = 2**31 - 1 if is_static(extent) else 10**9
     if is_static(end) and (
         abs(int(end)) >= far or (step < 0 and is_static(extent) and int(end) < -int(extent))
     ):
