@@ -1,4 +1,4 @@
-"""Trained models of voices: silero-vad finds speech, Resemblyzer tells speakers apart."""
+"""Trained models of voices: silero-vad finds speech, Resemblyzer recognizes speakers."""
 
 import sys
 from pathlib import Path
