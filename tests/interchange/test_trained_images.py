@@ -43,14 +43,14 @@ class TestEfficientNetLite0:
     @pytest.mark.parametrize(
         ("name", "classes"), [("chelsea", CATS), ("coffee", ESPRESSO), ("rocket", ROCKETS)]
     )
-    def test_it_names_a_cat_an_espresso_and_a_rocket(self, classifier, name, classes):
+    def test_lite0_names_a_cat_an_espresso_and_a_rocket(self, classifier, name, classes):
         photo = image(data_file(f"{PHOTOS}/{name}.jpg"))[None]
         best = np.argsort(-classifier.predict(photo, verbose=0)[0])[: len(classes)]
         assert int(best[0]) in classes
         assert name == "rocket" or set(map(int, best)) == set(classes)
 
     @pytest.mark.slow
-    def test_it_names_four_of_five_breeds(self, classifier):
+    def test_lite0_names_four_of_five_breeds(self, classifier):
         photos = members("images/ilsvrc-pets.zip", ".JPEG")
         named = {path.rpartition("/")[2]: content for path, content in photos.items()}
         (labels,) = members("images/ilsvrc-pets.zip", "val_labels.csv").values()
@@ -177,7 +177,7 @@ class TestMtcnn:
                 first = b.numpy().transpose(0, 2, 3, 1) if b.ndim == 4 else b.numpy()
                 assert difference(a, first) < 1e-5
 
-    def test_it_finds_the_face_of_an_astronaut(self):
+    def test_mtcnn_finds_the_face_of_an_astronaut(self):
         images = pytest.importorskip("PIL.Image")
         photo = images.open(file_of("scikit-image", "astronaut.png")).convert("RGB")
         photo = np.asarray(photo.resize((256, 256), images.Resampling.BOX))

@@ -43,7 +43,7 @@ def own_files():
 
 
 class TestMagika:
-    def test_it_names_the_types_of_the_files_of_this_repository_as_onnx_runtime_does(self):
+    def test_magika_names_the_types_of_the_files_of_this_repository_as_onnx_runtime_does(self):
         labels = json.loads(file_of("magika", "config.min.json").read_text())["target_labels_space"]
         path, files = file_of("magika", "model.onnx"), own_files()
         x = np.stack([ends_of(each.read_bytes()) for each in files])
