@@ -53,6 +53,41 @@ def test_a_convolutional_network_of_torch_predicts_the_same():
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
+def functional(chain, permuted=False):
+    """The layers of a Sequential, as a functional model; Permute puts channels first."""
+    x = inputs = lm.Input(chain.input_shape[1:])
+    for layer in chain.layers:
+        x = L.Permute((3, 1, 2))(x) if permuted and isinstance(layer, L.Flatten) else x
+        x = layer(x)
+        x = L.ReLU(negative_slope=1.0)(x) if isinstance(layer, L.Flatten) else x
+    return lm.Model(inputs, x)
+
+
+@pytest.mark.parametrize("permuted", [False, True])
+def test_a_dense_layer_behind_a_flatten_is_reordered_in_functional_models(permuted):
+    x = np.arange(2 * 2 * 8 * 9).reshape(2, 2, 8, 9).astype("float32") / 100
+    model = functional(convolutional(), permuted)
+    lm.interchange.load(model, FILES / "conv.pt")
+    expected = json.loads((FILES / "conv.json").read_text())
+    result = model.predict(x.transpose(0, 2, 3, 1), verbose=0)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_of_torch_computes_the_same(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    block = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True)
+    module = torch.nn.TransformerEncoder(block, 2, enable_nested_tensor=False).eval()
+    torch.save(module.state_dict(), tmp_path / "w.pt")
+    model = lm.Sequential([lm.Input((5, 8)), *(L.TransformerEncoder(12, 2) for _ in range(2))])
+    report = lm.interchange.load(model, tmp_path / "w.pt")
+    assert report.matched[0][1] == "layers.0.self_attn" and len(report.matched) == 10
+    x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
+    with torch.no_grad():
+        expected = module(torch.tensor(x)).numpy()
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_recurrent_network_of_torch_predicts_the_same():
     model = recurrent()
     report = lm.interchange.load(model, FILES / "recurrent.pt")

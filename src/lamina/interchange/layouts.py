@@ -6,6 +6,8 @@
     LSTM i f g o, two biases         i f c o, one bias: their sum
     GRU r z n, two biases            z r h, bias (2, 3 units); only with reset_after
     BatchNorm weight, bias, running_mean, running_var      gamma, beta, moving_mean, moving_variance
+    MultiheadAttention in_proj (3 E, E), out_proj          query, key, value (E, heads, features),
+                                                           attention_output (heads, features, E)
 
 Source: documentation of torch.nn, PyTorch 2.13.
 """
@@ -79,6 +81,24 @@ def _gru(found: Arrays) -> Arrays:
     return {**kernels, "bias": np.stack(biases)}
 
 
+def _attention(found: Arrays) -> Arrays:
+    """The projections of query, key and value, one below the other in one array, or three; the
+    heads of the layer are one axis still."""
+    names = ("query", "key", "value")
+    if "in_proj_weight" in found:
+        kernels = np.split(found.pop("in_proj_weight"), 3)
+    else:
+        kernels = [found.pop(f"{name[0]}_proj_weight") for name in names]
+    values = {f"{name}/kernel": k.T for name, k in zip(names, kernels, strict=True)}
+    if "in_proj_bias" in found:
+        biases = np.split(found.pop("in_proj_bias"), 3)
+        values |= {f"{name}/bias": b for name, b in zip(names, biases, strict=True)}
+    values["attention_output/kernel"] = found.pop("out_proj.weight").T
+    if "out_proj.bias" in found:
+        values["attention_output/bias"] = found.pop("out_proj.bias")
+    return values
+
+
 _BIAS = _renamed(bias="bias")
 _SCALE = _renamed(gamma="weight", beta="bias")
 RULES: dict[str, Rule] = {
@@ -96,12 +116,14 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("SimpleRNN", "SimpleRNNCell"), _summed_biases((0,))),
     **dict.fromkeys(("LSTM", "LSTMCell"), _summed_biases((0, 1, 2, 3))),
     **dict.fromkeys(("GRU", "GRUCell"), _gru),
+    "MultiHeadAttention": _attention,
 }
 
 
 def modules_of(arrays: Arrays) -> dict[str, Arrays]:
     """The arrays of each module, in the order of the file: "encoder.0" has "weight" and "bias". The
-    layers and directions of a recurrent module are separate modules, "lstm.l0"."""
+    layers and directions of a recurrent module are separate modules, "lstm.l0"; "out_proj" is a
+    part of its attention."""
     found: dict[str, Arrays] = {}
     for name, array in arrays.items():
         module, _, last = name.rpartition(".")
@@ -112,6 +134,11 @@ def modules_of(arrays: Arrays) -> dict[str, Arrays]:
             module = f"{module}.l{layer}{direction or ''}".removeprefix(".")
         if last not in _IGNORED:
             found.setdefault(module, {})[last] = array
+    for module in [name for name in found if name.rpartition(".")[2] == "out_proj"]:
+        attention = module.rpartition(".")[0]
+        if {"in_proj_weight", "q_proj_weight"} & set(found.get(attention, ())):
+            inside = found.pop(module)
+            found[attention] |= {f"out_proj.{last}": array for last, array in inside.items()}
     return found
 
 

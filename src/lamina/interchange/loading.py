@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from lamina.errors import ShapeError, UnknownNameError
 from lamina.interchange.layouts import RULES, Arrays, channels_last, modules_of
 from lamina.interchange.reading import read
 from lamina.layers import Layer
-from lamina.layers._base.facts import need_weights, output_shape
+from lamina.layers._base.facts import layers_before, need_weights, output_shape
 from lamina.layers._base.saved_names import saved_weights
 from lamina.variables import Variable
 
@@ -40,7 +40,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Unit:
+class Unit:
     """A layer that one module of PyTorch corresponds to; `flattened` is the shape that a Flatten
     before it has made one axis of."""
 
@@ -61,9 +61,9 @@ def load(
     Layers and modules are matched by `mapping`, else by their names if all are equal
     ("block/dense" and "block.dense"), else by their order. Kernels are transposed, gates of
     recurrent layers reordered, and biases added where Lamina has one. The layers of a module of
-    several recurrent layers are called "lstm.l0", "lstm.l0_reverse", "lstm.l1". In Sequential
-    models the rows of a Dense layer after a Flatten are reordered, since PyTorch flattens channels
-    first. Nothing is changed if something does not fit.
+    several recurrent layers are called "lstm.l0", "lstm.l0_reverse", "lstm.l1". The rows of a Dense
+    layer after a Flatten are reordered, since PyTorch flattens channels first; not after a Permute
+    or Reshape. Nothing is changed if something does not fit.
 
     Args:
         model: built model.
@@ -97,7 +97,7 @@ def load(
     matched, rest = [], []
     for name, module in pairs:
         left = dict(modules[module])
-        problem, values = _converted(units[name], left)
+        problem, values = converted(units[name], left)
         if problem and not skip_mismatch:
             raise ShapeError(
                 f"{os.fspath(path)}: {module!r} does not fit the layer {name!r}: {problem}",
@@ -119,30 +119,62 @@ def load(
     )
 
 
-def _units(layer: Any, path: str, flattened: Any) -> Iterator[_Unit]:
+def _units(layer: Any, path: str, flattened: Any) -> Iterator[Unit]:
     """The layers with weights, in the order of the model."""
     kind = type(layer).__name__
     name = path or layer.name
-    inside = {
-        "Bidirectional": lambda: [layer.forward_layer, layer.backward_layer],
-        "TimeDistributed": lambda: [layer.layer],
-    }.get(kind)
+    inside = _PARTS.get(kind)
     if kind in RULES or not (inside or hasattr(layer, "layers")):
         if layer.weights:
-            yield _Unit(name, layer, flattened)
+            yield Unit(name, layer, flattened)
         return
-    behind = None
-    shape = getattr(layer, "input_shape", None) if kind == "Sequential" else None
-    for each in inside() if inside else layer.layers:
-        if type(each).__name__ == "Flatten" and isinstance(shape, tuple) and len(shape) > 2:
-            behind = shape[1:]
+    for each in inside(layer) if inside else layer.layers:
+        behind = None if inside else _flattened_before(each, layer)
         yield from _units(each, f"{path}/{each.name}" if path else each.name, behind)
-        behind = None if each.weights else behind
-        shape = output_shape(each) if kind == "Sequential" else None
+
+
+_PARTS: dict[str, Callable[[Any], list[Layer]]] = {
+    "Bidirectional": lambda layer: [layer.forward_layer, layer.backward_layer],
+    "TimeDistributed": lambda layer: [layer.layer],
+    "TransformerEncoder": lambda layer: [
+        layer.self_attention,
+        layer.feedforward_in,
+        layer.feedforward_out,
+        layer.self_attention_norm,
+        layer.feedforward_norm,
+    ],
+}
+"""The parts of a layer in the order of PyTorch's."""
+
+
+def _flattened_before(layer: Layer, model: Any) -> tuple[int | None, ...] | None:
+    """The shape that a Flatten before a Dense layer had, if only layers without weights are between
+    them. After a Permute or Reshape the order is the user's."""
+    if type(layer).__name__ != "Dense":
+        return None
+    before = _before(layer, model)
+    while before is not None and not before.weights and type(before).__name__ != "Flatten":
+        before = _before(before, model)
+    if type(before).__name__ != "Flatten":
+        return None
+    source = _before(before, model)
+    shape: Any = getattr(before, "input_shape", None) if source is None else output_shape(source)
+    is_image = isinstance(shape, tuple) and len(shape) > 2
+    is_arranged = type(source).__name__ in ("Permute", "Reshape")
+    return shape[1:] if is_image and not is_arranged else None
+
+
+def _before(layer: Any, model: Any) -> Any:
+    """The one layer whose output a layer reads; None if it reads several, or an input."""
+    if type(model).__name__ == "Sequential":
+        place = next(k for k, each in enumerate(model.layers) if each is layer)
+        return model.layers[place - 1] if place else None
+    found = layers_before(layer)
+    return found[0] if len(found) == 1 else None
 
 
 def _pairs(
-    units: Mapping[str, _Unit],
+    units: Mapping[str, Unit],
     modules: Mapping[str, Arrays],
     mapping: Mapping[str, str] | None,
     skip_mismatch: bool,
@@ -169,13 +201,13 @@ def _pairs(
     return list(zip(units, modules, strict=False))
 
 
-def _converted(unit: _Unit, found: Arrays) -> tuple[str, list[tuple[Variable, np.ndarray]]]:
+def converted(unit: Unit, found: Arrays) -> tuple[str, list[tuple[Variable, np.ndarray]]]:
     """The problem, if one does not fit, and the values of the layer's weights; arrays that are used
     are taken out of `found`."""
     kind = type(unit.layer).__name__
     if kind not in RULES:
         return f"no layout is known for {kind}", []
-    own = {name.rpartition("/")[2]: v for name, v in saved_weights(unit.layer).items()}
+    own = _own_names(unit.layer)
     listed = ", ".join(f"{name} {array.shape}" for name, array in found.items())
     try:
         values = RULES[kind](found)
@@ -195,8 +227,18 @@ def _converted(unit: _Unit, found: Arrays) -> tuple[str, list[tuple[Variable, np
     return "", [(own[name], np.ascontiguousarray(values[name])) for name in own]
 
 
+def _own_names(layer: Layer) -> dict[str, Variable]:
+    """The weights of a layer by the last part of their names, or by the whole of it if several have
+    the same last part."""
+    found = saved_weights(layer)
+    lasts = [name.rpartition("/")[2] for name in found]
+    is_unique = len(set(lasts)) == len(lasts)
+    return dict(zip(lasts, found.values(), strict=True)) if is_unique else found
+
+
 def _is_reshaped(kind: str, value: np.ndarray, variable: Variable) -> bool:
-    """True for slopes that several axes share, and for several filters a channel."""
+    """True for slopes that several axes share, for several filters a channel, and for heads."""
     shape = tuple(variable.shape)
     is_shared = kind == "PReLU" and max(shape, default=1) == value.size
-    return value.size == math.prod(shape) and (is_shared or kind.startswith("Depthwise"))
+    is_split = kind == "MultiHeadAttention" or kind.startswith("Depthwise")
+    return value.size == math.prod(shape) and (is_shared or is_split)

@@ -11,6 +11,7 @@ from typing import Any
 
 from lamina.errors import NotBuiltError
 from lamina.ir import types
+from lamina.layers._base.symbolic import calls_behind
 from lamina.layers._base.tracking import PLAIN, Tracked
 from lamina.variables import Variable
 
@@ -82,6 +83,12 @@ def build_shape(layer: Any) -> Any:
 def output_shape(layer: Any) -> Any:
     """Return the shape, or nest of shapes, of the layer's outputs; None before the first call."""
     return layer._output_shape
+
+
+def layers_before(layer: Any) -> list[Any]:
+    """Return the layers from whose outputs the inputs of the last symbolic call were computed."""
+    call = layer._calls.last(layer)
+    return [] if call is None else [before.layer for before in calls_behind(call.inputs)]
 
 
 def first_shape(layer: Any) -> tuple[int | None, ...] | None:
