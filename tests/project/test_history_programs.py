@@ -6,7 +6,10 @@ from example_programs import run_small
 
 
 @pytest.fixture
-def image(tmp_path):
+def image(tmp_path, monkeypatch, small_mnist):
+    """The path of the program's figure; data sets are small."""
+    monkeypatch.setenv("LAMINA_DATA", str(small_mnist))
+    monkeypatch.setenv("LAMINA_OFFLINE", "1")
     return tmp_path / "figure.png"
 
 
@@ -36,3 +39,44 @@ def test_only_both_directions_know_enough(image):
     assert both < 0.25
     assert 0.61 * 0.95 < forwards < 0.81
     assert 0.3 * 0.95 < backwards < 0.5
+
+
+def test_perceptrons_keep_the_bound_and_separate_half_of_the_labelings_at_2n(image):
+    bound, ratio, xor, *shares = run_small("history/perceptron_1958", image).values()
+    assert bound == 1 and ratio < 1 and xor > 0
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[0] > 75 and 30 < shares[1] < 65 and shares[2] < 30
+
+
+def test_backpropagation_finds_the_ratio_of_the_weights_of_symmetry(image):
+    found = run_small("history/backpropagation_1986", image)
+    assert found["XOR solved"] >= 0.5 and found["symmetry solved"] >= 0.5
+    assert found["symmetry, second weight / first"] == pytest.approx(2, rel=0.1)
+    assert found["symmetry, third weight / first"] == pytest.approx(4, rel=0.1)
+    assert found["8-3-8 solved"] == 1
+
+
+def test_a_map_unfolds_over_the_square(image):
+    before, after, quantization, exponent = run_small("history/kohonen_1982", image).values()
+    assert after < 2 < 50 < before
+    assert quantization < 1.1
+    assert 0.4 < exponent < 0.9
+
+
+def test_recall_is_better_with_few_patterns_and_energy_never_rises(image):
+    found = run_small("history/hopfield_1982", image)
+    assert found["overlap at P = 0.12 N, N = 1,000"] > 0.9
+    assert found["updates that raise the energy"] == 0
+    inverse, outer = list(found.values())[-2:]
+    assert inverse > 0.9 > outer
+
+
+def test_a_plan_makes_its_sequence_and_attracts(image):
+    _, error, back = run_small("history/jordan_1986", image).values()
+    assert error < 0.35 and back > 30
+
+
+def test_dropout_is_trained_with_the_three_shares(image):
+    none, hidden, inputs, saved = run_small("history/dropout_2012", image).values()
+    assert 0 < none < 3000 and 0 < hidden < 4000 and 0 < inputs < 5000
+    assert saved == pytest.approx(100 * (1 - inputs / none))
