@@ -1,8 +1,12 @@
 """The programs of examples/history at a small size: they find what their papers are about."""
 
+import runpy
+
+import numpy as np
 import pytest
 
 from example_programs import run_small
+from paths import EXAMPLES
 
 
 @pytest.fixture
@@ -80,3 +84,23 @@ def test_dropout_is_trained_with_the_three_shares(image):
     none, hidden, inputs, saved = run_small("history/dropout_2012", image).values()
     assert 0 < none < 3000 and 0 < hidden < 4000 and 0 < inputs < 5000
     assert saved == pytest.approx(100 * (1 - inputs / none))
+
+
+def test_memory_cells_learn_over_lags_that_simple_units_do_not(image):
+    found = run_small("history/lstm_1997", image)
+    assert found["adding T = 100, squared error"] < 0.06
+    assert found["adding, squared error of a simple network"] < 0.3
+    names = runpy.run_path(str(EXAMPLES / "history/lstm_1997.py"))
+    x, y, allowed = names["strings"](50, np.random.default_rng(0))
+    steps = x.sum(axis=(1, 2)).astype(int)
+    assert (x[:, 0, names["LETTERS"].index("B")] == 1).all() and steps.min() >= 8
+    for row, last in enumerate(steps):
+        assert allowed[row, range(last), y[row, :last]].all()
+        assert y[row, last - 2] == x[row, 1].argmax()  # the letter that has to be remembered
+
+
+def test_the_exact_gradient_is_enumerated_and_learns_more_than_contrastive_divergence(image):
+    difference, exact, contrastive, eight, sixteen = run_small("history/rbm_1986", image).values()
+    assert difference < 1e-5
+    assert -6 < exact < -3.4 and contrastive < -3.4
+    assert 0 < eight <= 8 and 0 < sixteen <= 8
