@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import lamina as lm
 from engine_names import needs_jax
 from lamina.engines import engine
 from lamina.fuzz.generate import generate
@@ -127,6 +128,22 @@ def test_programs_of_rank_9_run():
 
 
 @needs_jax
+def _by_columns(x):
+    return x / x[:, :1] / x[:, 1:]
+
+
+QUOTIENTS = [lambda x: x / x / x, lambda x: x / (x / (x / x)), lambda x: 1 / (1 / x), _by_columns]
+
+
+@needs_jax
+@pytest.mark.parametrize("f", QUOTIENTS)
+def test_quotients_of_quotients_do_not_overflow(f):
+    x = np.array([[1e30, 1e-30], [3e25, 2e-25], [7.0, 1e35]], np.float32)
+    with lm.settings(cache=False):
+        found = lm.compile(f, engine="xla")(x).numpy()
+    np.testing.assert_allclose(found, f(x), rtol=1e-6)
+
+
 def test_a_scatter_whose_indices_are_its_operand_reads_them_unchanged():
     """Found by the vote of engines, seed 4300:814."""
     x = parameter(TensorType((8, 1), int32), "x")

@@ -10,6 +10,7 @@ import numpy as np
 from lamina.errors import LaminaError
 from lamina.fuzz.generate import Case
 from lamina.ir import ops
+from lamina.ir.extents import symbols
 from lamina.ir.graph import Graph, Node, parameter, substitute
 from lamina.ir.primitives import constant_of
 from lamina.ir.types import TensorType
@@ -82,9 +83,7 @@ def _pruned(case: Case) -> Case:
     kept = [k for k, p in enumerate(case.graph.parameters) if p in used or k in case.updates]
     if not kept:
         return case
-    symbolic = {k for k, p in enumerate(case.graph.parameters) if not _is_static(p)}
-    if symbolic and not symbolic & set(kept):
-        kept = sorted({*kept, min(symbolic)})
+    kept = sorted({*kept, *_binding(case.graph.parameters, kept)})
     return replace(
         case,
         graph=Graph([case.graph.parameters[k] for k in kept], case.graph.results, case.graph.name),
@@ -94,8 +93,16 @@ def _pruned(case: Case) -> Case:
     )
 
 
-def _is_static(p: Node) -> bool:
-    return all(isinstance(d, int) for d in p.shape)
+def _binding(parameters: list[Node], kept: list[int]) -> list[int]:
+    """Further parameters, from whose shapes the sizes of symbols follow that no kept one has."""
+    known = {str(d) for k in kept for d in parameters[k].shape}
+    found = []
+    for k, p in enumerate(parameters):
+        alone = {str(d) for d in p.shape if str(d) in symbols(p.shape)}
+        if alone - known:
+            found.append(k)
+            known |= alone
+    return found
 
 
 def _fewer_nodes(case: Case) -> Iterator[Case]:

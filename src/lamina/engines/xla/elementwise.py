@@ -103,7 +103,6 @@ ALONE = {
     "add": lax.add,
     "subtract": lax.sub,
     "multiply": lax.mul,
-    "divide": lax.div,
     "remainder": lax.rem,
     "power": _power,
     "maximum": lax.max,
@@ -121,6 +120,20 @@ ALONE = {
 
 # ---- rows with params --------------------------------------------------------------------------
 COMPARE = {"EQ": lax.eq, "NE": lax.ne, "LT": lax.lt, "LE": lax.le, "GT": lax.gt, "GE": lax.ge}
+
+
+def _divide(node: Node, xs: list[Any], p: Params) -> Any:
+    """x / y. Between quotients of quotients, a barrier: XLA makes x / (y * z) of (x / y) / z, and
+    x * z / y of x / (y / z), whose products overflow."""
+    if node.dtype.is_float and any(_is_quotient(a) for a in node.args):
+        xs = lax.optimization_barrier(xs)
+    return lax.div(*xs)
+
+
+def _is_quotient(x: Node) -> bool:
+    while x.op in ("broadcast_in_dim", "reshape", "transpose"):
+        (x,) = x.args
+    return x.op == "divide"
 
 
 def _compare(node: Node, xs: list[Any], p: Params) -> Any:
@@ -172,5 +185,6 @@ ROWS = {
     "compare": _compare,
     "convert": _convert,
     "bitcast_convert": _bitcast,
+    "divide": _divide,
     **dict.fromkeys(["identity", "stop_gradient", "custom_gradient"], _first),
 }
