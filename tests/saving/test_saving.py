@@ -267,10 +267,18 @@ def test_an_unbuilt_model_has_nothing_to_save(path):
         lm.Sequential([lm.layers.Dense(1)]).save(path)
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model"])
+@pytest.mark.parametrize("name", ["model.weights.h5", "model"])
 def test_other_suffixes_are_refused(tmp_path, name):
     with pytest.raises(ArgumentError, match=r"\.lamina"):
         classifier().save(tmp_path / name)
+
+
+def test_a_model_named_h5_is_written_with_a_warning_and_read_again(tmp_path):
+    model = classifier()
+    with pytest.warns(UserWarning, match="Keras 2"):
+        model.save(tmp_path / "model.h5")
+    again = lm.load_model(tmp_path / "model.h5")
+    assert again.count_params() == model.count_params()
 
 
 # ---- whole or not at all -----------------------------------------------------------------------
@@ -482,4 +490,4 @@ def test_names_that_programs_for_keras_use_without_h5py(tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_ending_is_refused_before_training(weights):
     wanted = r"model\.save_weights\('best\.safetensors" if weights else r"save\('best\.lamina'"
     with pytest.raises(ArgumentError, match=wanted):
-        lm.callbacks.ModelCheckpoint("best.h5", save_weights_only=weights)
+        lm.callbacks.ModelCheckpoint("best.h5" if weights else "best", save_weights_only=weights)

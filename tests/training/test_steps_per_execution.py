@@ -77,3 +77,19 @@ def test_endless_data_set_by_inheritance_is_fitted_in_its_own_order():
 
     history = model(None).fit(Endless(), steps_per_epoch=4, epochs=2, verbose=0)
     assert len(history.history["loss"]) == 2
+
+
+def test_epochs_of_few_steps_continue_the_pass_over_arrays():
+    seen = []
+
+    class Seen(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    x = np.ones((10, 2), np.float32)
+    network = keras.Sequential([keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+    network.fit(
+        x, x[:, :1], batch_size=1, steps_per_epoch=4, epochs=4, callbacks=[Seen()], verbose=0
+    )
+    assert seen == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 0, 1, 2, 3]

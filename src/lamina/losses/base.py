@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from lamina import dtype_policies
+from lamina import dtype_policies, tree
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.arguments import FLAG, Checks, Integers, Number, Text
@@ -138,6 +138,8 @@ class Loss(Configurable):
         Raises:
             ShapeError: targets do not fit the predictions, or weights do not fit the samples.
         """
+        if isinstance(y_pred, (list, tuple, dict)) and any(map(_is_tensor, tree.leaves(y_pred))):
+            return self._of_nests(y_true, y_pred, sample_weight)
         there = masks.mask_of(y_pred)
         y_true, y_pred = as_tensor(y_true), floating(y_pred, self.dtype)
         if there is not None:
@@ -146,6 +148,13 @@ class Loss(Configurable):
         mask = masks.both(self.mask(y_true, values), masks.counted(there, values))
         loss = reduced(values, sample_weight, mask, self.reduction)
         return loss if self.dtype is None else as_tensor(loss, self.dtype)
+
+    def _of_nests(self, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None) -> Tensor:
+        """Return the loss of a `call` that takes nests of targets and predictions."""
+        targets = tree.map_structure(as_tensor, y_true)
+        predictions = tree.map_structure(lambda each: floating(each, self.dtype), y_pred)
+        values = as_tensor(self.call(targets, predictions))
+        return reduced(values, sample_weight, None, self.reduction)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample: the axes of the predictions without the last.
@@ -167,6 +176,10 @@ class Loss(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
 
 
 LossLike: TypeAlias = str | Loss | Callable[..., Any] | Mapping[str, Any] | None

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from lamina import tree
 from lamina.annotations import NestLike
 from lamina.distribution.layouts import arrange
 from lamina.layers import Layer
@@ -81,11 +82,16 @@ class Wiring:
         found = [(ordered[k], reader) for k, reader in self.graph.readers]
         return [(k, reader) for k, reader in found if k is not None]
 
-    def outputs_for(self, shapes: Nest) -> tuple[list[Any], list[str]]:
+    def outputs_for(self, shapes: Nest) -> tuple[list[Any], list[str], object]:
         nest = output_shape(self.model)
         if nest is None or (self.graph is None and shapes != build_shape(self.model)):
             nest = self.model.compute_output_shape(shapes)
-        return self.shapes_and_names(nest)
+        found, names = self.shapes_and_names(nest)
+        if self.graph is not None:
+            structure = tree.flatten(self.graph.outputs)[1]
+        else:
+            structure = tree.flatten(symbolic.map_shapes(lambda shape: 0, nest))[1]
+        return found, names, structure
 
     def shapes_and_names(self, nest: Any) -> tuple[list[Any], list[str]]:
         """Return the shapes in a nest of outputs, and the name of each output: its key in a

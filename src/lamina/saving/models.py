@@ -26,7 +26,7 @@ from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container, low_rank
-from lamina.saving.names import KERAS_MODEL, check_name, refuse_others, warn_of_name
+from lamina.saving.names import check_name, is_legacy, refuse_others, warn_of_name
 from lamina.saving.once import write_folder_once, write_once
 from lamina.saving.weights import fitting, in_a_file, named, put, refuse_to_overwrite
 from lamina.variables import Variable
@@ -44,7 +44,8 @@ def save_model(
 
     The file, or folder, is written completely or not at all. Under a name that ends in .keras the
     content is that of Keras 3, which reads it, with h5py (`pip install h5py`); without h5py, and
-    for models that Keras cannot describe, it is that of a .lamina file, with a warning.
+    for models that Keras cannot describe, it is that of a .lamina file, with a warning; so it is
+    under a name that ends in .h5, for programs written for Keras 2.
 
     Args:
         model: built model.
@@ -88,7 +89,9 @@ def _for_keras(model: Any, path: str | os.PathLike[str], state: bool) -> bytes |
     """The content of a .keras file, or None, with a warning if the name promises one."""
     if check_name(path):
         return None
-    assert os.fspath(path).endswith(KERAS_MODEL)
+    if is_legacy(path):
+        warn_of_name(path, reason="whole models in HDF5 are a format of Keras 2")
+        return None
     need_weights(model, "saving")
     compiled = model.get_compile_config() if model.compiled else None
     try:

@@ -9,6 +9,7 @@ from lamina.errors import ArgumentError, warn
 
 MODEL, WEIGHTS = ".lamina", ".safetensors"
 KERAS_MODEL, KERAS_WEIGHTS = ".keras", ".weights.h5"
+LEGACY_MODEL = (".h5", ".hdf5")  # whole models of Keras 2
 
 
 def check_name(path: str | os.PathLike[str], weights: bool = False) -> bool:
@@ -18,6 +19,8 @@ def check_name(path: str | os.PathLike[str], weights: bool = False) -> bool:
     own, of_keras = (WEIGHTS, KERAS_WEIGHTS) if weights else (MODEL, KERAS_MODEL)
     if name.endswith((own, of_keras)):
         return name.endswith(own)
+    if is_legacy(name) and not weights:
+        return False
     what = "save_weights" if weights else "save"
     stem = name.removesuffix(".h5").removesuffix(".weights")
     stem = stem if weights else os.path.splitext(stem)[0]
@@ -30,6 +33,12 @@ def check_name(path: str | os.PathLike[str], weights: bool = False) -> bool:
         f"{what}: {name!r} does not end in {own!r}",
         hint=f"write model.{what}('{stem}{own}'); {other}",
     )
+
+
+def is_legacy(path: str | os.PathLike[str]) -> bool:
+    """True for the name of a whole model of Keras 2."""
+    name = os.fspath(path)
+    return name.endswith(LEGACY_MODEL) and not name.endswith(KERAS_WEIGHTS)
 
 
 def refuse_others(what: str, given: Mapping[str, object]) -> None:

@@ -29,7 +29,7 @@ def check_targets(
     """Raise unless each output has targets and an activation that go with its loss."""
     names = [row.name for row in steps.objectives]
     y = tree.unflatten(columns.target_structure, columns.targets)
-    targets = aligned(y, names, "y")
+    targets = aligned(y, names, "y", needed=steps.needed)
     structure = model.structure
     found = structure.output_layers
     layers = found if len(found) == len(names) else [None] * len(names)

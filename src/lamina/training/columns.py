@@ -252,7 +252,8 @@ def class_weights(
 ) -> Array:
     """A weight for each row, float32 (n,), by its class; classes not named count 1.
 
-    Raises ArgumentError where the targets are not classes, or a class is named that none has (of a
+    The class of a row of several columns is that of the largest. Raises ArgumentError where the
+    targets are not classes, or a class is named that none has (of a
     single batch, which is not `complete`, that may be).
     """
     if not isinstance(by_class, Mapping):
@@ -261,6 +262,8 @@ def class_weights(
             hint="dict(enumerate(weights)) makes one of a list with a weight for each class",
         )
     labels = class_labels(targets[0]) if len(targets) == 1 else None
+    if labels is None and len(targets) == 1 and targets[0].ndim == 2 and targets[0].shape[1] > 1:
+        labels = targets[0].argmax(axis=1)  # soft labels
     if labels is None:
         raise ArgumentError(
             "class_weight needs class labels as targets: integers (n,), or one-hot rows",

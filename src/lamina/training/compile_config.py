@@ -79,7 +79,9 @@ def _metric(given: object) -> _WrittenMetric:
 
 
 def _nest(value: object, write: Change) -> object:
-    """Lists and dicts stay; what is in them is written as {"is": ...}."""
+    """Lists and dicts stay, tuples are {"tuple": [...]}; what is in them is {"is": ...}."""
+    if isinstance(value, tuple):
+        return {"tuple": [_nest(each, write) for each in value]}
     if isinstance(value, list):
         return [_nest(each, write) for each in value]
     if isinstance(value, dict):
@@ -92,6 +94,8 @@ def _restored(value: object, read: Change) -> object:
         return [_restored(each, read) for each in value]
     if isinstance(value, dict) and set(value) == {"is"}:
         return read(value["is"])
+    if isinstance(value, dict) and set(value) == {"tuple"}:
+        return tuple(_restored(each, read) for each in value["tuple"])
     if isinstance(value, dict):
         return {key: _restored(each, read) for key, each in value.items()}
     return None

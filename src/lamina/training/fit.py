@@ -300,7 +300,7 @@ def _begin(session: Session, model: Trainable, plan: Plan) -> Position:
     if session.restored is not None:
         session.continue_from(model, session.restored)
         return session.position
-    session.first_step = (plan.seed, first * (plan.source.steps or 0))
+    session.first_step = (plan.seed, plan.source.first_step(first))
     if session.steps is not None:
         session.steps.begin(*session.first_step)
     session.position = Position(first)
@@ -326,9 +326,9 @@ def _epoch(
     interrupt: Deferred,
 ) -> Logs:
     options = plan.options
-    pace.before = epoch * (plan.source.steps or 0)
+    pace.before = plan.source.first_step(epoch)
     title = f"Epoch {epoch + 1}/{options.epochs}"
-    progress = Progress(title, plan.source.steps, options.verbose, page=plan.page)
+    progress = Progress(title, plan.source.steps_of(epoch), options.verbose, page=plan.page)
     if not begun.batch:  # else that was before the state was taken
         listeners.tell("on_epoch_begin", epoch, {})
     try:

@@ -93,8 +93,10 @@ def _each(given: object, resolve: Callable[[object], object]) -> object:
     """`resolve` of everything in lists and dicts; the nest stays."""
     if isinstance(given, Mapping) and "class_name" not in given:
         return {key: _each(value, resolve) for key, value in given.items()}
+    if isinstance(given, tuple) and hasattr(given, "_fields"):
+        return type(given)(*(_each(value, resolve) for value in given))
     if isinstance(given, (list, tuple)):
-        return [_each(value, resolve) for value in given]
+        return type(given)(_each(value, resolve) for value in given)
     return None if given is None else resolve(given)
 
 
@@ -129,7 +131,7 @@ class Objective:
 
     name: str
     loss: Loss | None
-    weight: float
+    weight: float = 1.0
     metrics: list[tuple[str, Metric, bool]] = field(default_factory=list)
     tracker: Mean | None = None
 
@@ -143,24 +145,39 @@ class Output:
     target_shape: Extents | None
 
 
-def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Objective]:
-    """One Objective an output, in order. Raises ArgumentError where losses, weights or metrics
-    cannot be told to outputs, or 'accuracy' could mean several things."""
+def objectives(
+    compilation: Compilation, outputs: Sequence[Output], has_losses: bool = True
+) -> list[Objective]:
+    """One Objective an output, in order; without losses if those are joint ones. Raises
+    ArgumentError where losses, weights or metrics cannot be told to outputs, or 'accuracy' could
+    mean several things."""
     names = [output.name for output in outputs]
-    each_loss = by_output(compilation.loss, names, "loss", shared=True)
-    weights = by_output(compilation.loss_weights, names, "loss_weights", shared=False)
-    rows = [
-        Objective(name, _only(loss), _weight(weight))
-        for name, loss, weight in zip(names, each_loss, weights, strict=True)
-    ]
+    rows = _with_losses(compilation, names) if has_losses else [Objective(n, None) for n in names]
     for given, weighted in ((compilation.metrics, False), (compilation.weighted_metrics, True)):
         for row, output, own in zip(rows, outputs, _metric_lists(given, names), strict=True):
             row.metrics += [_labeled(each, row, output, len(names) > 1, weighted) for each in own]
-    if len(rows) > 1:
-        for row in rows:
-            row.tracker = Mean(name=f"{row.name}_loss") if row.loss is not None else None
+    with_loss = [row for row in rows if row.loss is not None]
+    if len(with_loss) > 1:
+        for row in with_loss:
+            row.tracker = Mean(name=f"{row.name}_loss")
     _tell_apart(rows)
     return rows
+
+
+def _with_losses(compilation: Compilation, names: Sequence[str]) -> list[Objective]:
+    each_loss = by_output(compilation.loss, names, "loss", shared=True)
+    weights = by_output(compilation.loss_weights, names, "loss_weights", shared=False)
+    return [
+        Objective(name, _only(loss), _weight(weight))
+        for name, loss, weight in zip(names, each_loss, weights, strict=True)
+    ]
+
+
+def outputs_with_losses(compilation: Compilation, names: Sequence[str]) -> list[bool]:
+    """Whether each output has a loss; of nested losses, all have."""
+    if _is_nested(compilation.loss) or len(_as_list(compilation.loss)) not in (1, len(names)):
+        return [True] * len(names)
+    return [each is not None for each in by_output(compilation.loss, names, "loss", shared=True)]
 
 
 def _only(given: object) -> Loss | None:
@@ -226,6 +243,9 @@ def _metric_lists(given: object, names: Sequence[str]) -> list[list[Labelled]]:
     """Metrics an output: a list of metrics belongs to every output, unless it holds a list (or
     there are several outputs and as many entries, as in Keras)."""
     if isinstance(given, Mapping):
+        for key in given if not _is_deep(given) else ():
+            if key not in names:
+                raise unknown_name("output in metrics", key, names)
         return [_as_list(each) for each in by_output(given, names, "metrics", shared=True)]
     entries = _as_list(given)
     nested = any(isinstance(each, (list, tuple)) for each in entries)
@@ -237,6 +257,15 @@ def _metric_lists(given: object, names: Sequence[str]) -> list[list[Labelled]]:
             hint="give a list for each output: metrics=[['mae'], ['accuracy']], or a dict by name",
         )
     return [entries for _ in names]
+
+
+def _is_deep(given: Mapping[object, object]) -> bool:
+    """True if an entry holds a nest of metrics instead of the metrics of one output."""
+    return any(
+        isinstance(each, Mapping) or _is_nested(each)
+        for each in given.values()
+        if isinstance(each, (list, tuple, Mapping))
+    )
 
 
 def _as_list(value: object) -> list[Labelled]:

@@ -197,7 +197,7 @@ def _outputs_of(
 ) -> list[Shape | None]:
     """The shape of the output that each array goes with; None if it is not known."""
     owners: list[Shape | None] = [None] * count
-    names = structure.outputs_for(data.input_shapes)[1]
+    _, names, _ = structure.outputs_for(data.input_shapes)
     try:
         places = aligned(tree.unflatten(nest, range(count)), names, "", shared)
     except ArgumentError:

@@ -9,8 +9,15 @@ from lamina.errors import ArgumentError
 from lamina.training.protocol import Nest
 
 
-def aligned(nest: Nest, names: Sequence[str], what: str, shared: bool = False) -> list[object]:
-    """One entry an output: of a dict by their names, of a nest in order, of one value alone."""
+def aligned(
+    nest: Nest,
+    names: Sequence[str],
+    what: str,
+    shared: bool = False,
+    needed: Sequence[bool] | None = None,
+) -> list[object]:
+    """One entry an output: of a dict by their names, of a nest in order, of one value alone, or of
+    as many values as outputs that need one."""
     if isinstance(nest, dict) and set(nest) <= set(names):
         return [nest.get(name) for name in names]
     if isinstance(nest, (list, tuple)) and len(nest) == len(names) and any(v is None for v in nest):
@@ -18,6 +25,9 @@ def aligned(nest: Nest, names: Sequence[str], what: str, shared: bool = False) -
     leaves = tree.leaves(nest)
     if not leaves or (shared and len(leaves) == 1):
         return [leaves[0] if leaves else None] * len(names)
+    if needed is not None and len(leaves) == sum(needed) < len(names):
+        given = iter(leaves)
+        return [next(given) if need else None for need in needed]
     if len(leaves) != len(names):
         raise ArgumentError(
             f"{what}: {len(leaves)} arrays for {len(names)} outputs ({', '.join(names)})",

@@ -79,8 +79,9 @@ class Structure(Protocol):
     def readers(self, places: Nest) -> Sequence[tuple[int, Reader]]:
         """Pair the leaves of `places` with what reads these inputs as they are; empty for code."""
 
-    def outputs_for(self, shapes: Nest) -> tuple[list[Extents], list[str]]:
-        """Return shapes and names of the outputs for inputs of these shapes."""
+    def outputs_for(self, shapes: Nest) -> tuple[list[Extents], list[str], object]:
+        """Return shapes, names and structure (`tree.flatten`) of the outputs for inputs of these
+        shapes."""
 
     def last_layer(self, layer: Layer) -> Layer | None:
         """Return the layer that the output of `layer` comes from, inside of inner models."""

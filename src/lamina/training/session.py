@@ -19,7 +19,8 @@ from lamina.optimizers.base import OptimizerLike
 from lamina.tensor import Tensor
 from lamina.training import checks, fit
 from lamina.training.columns import Columns, columns
-from lamina.training.objectives import Compilation, Output, objectives
+from lamina.training.joint_losses import joint_losses
+from lamina.training.objectives import Compilation, Output, objectives, outputs_with_losses
 from lamina.training.options import FitOptions, Verbose
 from lamina.training.outputs import aligned
 from lamina.training.own_metrics import own_metrics
@@ -31,7 +32,7 @@ from lamina.training.stateful import check_rows
 from lamina.training.step import Steps
 from lamina.training.vocabularies import Vocabularies
 
-_Described: TypeAlias = tuple[list[Extents], list[str]]  # shapes and names of outputs
+_Described: TypeAlias = tuple[list[Extents], list[str], object]  # shapes, names and structure
 
 
 class Session:
@@ -161,14 +162,25 @@ class Session:
         self._vocabularies.check(model, data, first)
         if any(layer.needs_samples for layer in model.layers):
             data.number_rows(first)
-        outputs = self._described(model, data)
+        outputs, structure = self._described(model, data)
         if self.steps is None:
-            self.steps = Steps(objectives(self.compilation, outputs))
+            self.steps = self._steps_for(model, outputs, structure)
             self.steps.begin(*self.first_step)
         checks.check_targets(model, self.steps, data, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
         model.arrange()
         return self.steps
+
+    def _steps_for(self, model: Trainable, outputs: Sequence[Output], structure: object) -> Steps:
+        chosen, layers = self.compilation, model.structure.output_layers
+        names = [output.name for output in outputs]
+        if len(layers) == len(names):
+            names = [n if a is None else a.name for n, a in zip(names, layers, strict=True)]
+        nest = tree.unflatten(structure, names)
+        joint = joint_losses(chosen.loss, chosen.loss_weights, nest, names)
+        if joint is None:
+            return Steps(objectives(chosen, outputs))
+        return Steps(objectives(chosen, outputs, has_losses=False), joint, structure)
 
     def _steps_of_unknown_outputs(self) -> Steps:
         """The state of a model whose steps are its own: outputs are not known before they run."""
@@ -180,18 +192,20 @@ class Session:
             self.steps.begin(*self.first_step)
         return self.steps
 
-    def _described(self, model: Trainable, data: Columns) -> list[Output]:
-        """The outputs and targets of these data, by name and shape."""
+    def _described(self, model: Trainable, data: Columns) -> tuple[list[Output], object]:
+        """The outputs and targets of these data, by name and shape, and the outputs' structure."""
         key = (model.structure.key, data.kind)
         if key not in self._outputs:
             self._outputs[key] = model.structure.outputs_for(data.input_shapes)
-        shapes, names = self._outputs[key]
+        shapes, names, structure = self._outputs[key]
         y = tree.unflatten(data.target_structure, data.targets)
-        targets = aligned(y, names, "y") if data.targets else [None] * len(names)
-        return [
+        needed = outputs_with_losses(self.compilation, names)
+        targets = aligned(y, names, "y", needed=needed) if data.targets else [None] * len(names)
+        outputs = [
             Output(name, shape, target.shape if isinstance(target, np.ndarray) else None)
             for name, shape, target in zip(names, shapes, targets, strict=True)
         ]
+        return outputs, structure
 
     # ---- steps and their results ---------------------------------------------------------------
     def runner(self, model: Trainable, kind: Kind, data: Columns) -> Runner:

@@ -82,7 +82,8 @@ class Resident:
     """Arrays in memory: programs gather the rows themselves.
 
     `rows`: the rows to use, None for all. `seed` shuffles them for each epoch (None: in order).
-    `limit`: the number of steps, None for all rows; `limit_name` is what messages call it.
+    `limit`: the most steps of an epoch, None for all rows; `limit_name` is what messages call it.
+    With a limit a pass over the rows takes several epochs, of which the last may be shorter.
     """
 
     def __init__(
@@ -100,22 +101,39 @@ class Resident:
         self.limit = limited(limit, DEFAULTS.max_steps_per_epoch)
         self.runner: Runner | None = None  # the program of the epoch before
 
+    def steps_of(self, epoch: int) -> int:
+        """The number of steps of an epoch."""
+        first, last = self._place(epoch)[1:]
+        return last - first
+
+    def first_step(self, epoch: int) -> int:
+        """The number of steps before an epoch."""
+        number, first, _ = self._place(epoch)
+        return number * -(-len(self.rows) // self.batch_size) + first
+
+    def _place(self, epoch: int) -> tuple[int, int, int]:
+        """The pass over the rows that an epoch is a part of, its first batch there, and the batch
+        after its last one."""
+        whole = -(-len(self.rows) // self.batch_size)
+        limit = min(self.limit or whole, whole)
+        number, part = divmod(epoch, -(-whole // limit))
+        return number, part * limit, min((part + 1) * limit, whole)
+
     @property
     def likeness(self) -> Hashable:
         """A key that is equal for data whose steps take equally long."""
         return (self.batch_size, *self.data.types)
 
     def order(self, epoch: int) -> Array:
-        """The rows of an epoch in the order in which they are used: the same for the same seed."""
+        """The rows in the order of a pass, the same for the same seed; `epoch` is its number."""
         if self.seed is None:
             return self.rows
         return self.rows[epoch_order(len(self.rows), self.seed, epoch)]
 
     def chunks(self, epoch: int, pace: Pace, first: int = 0) -> Generator[Chunk, None, None]:
         """Yield the batches of an epoch from number `first` on, at a pace."""
-        order = self.order(epoch)
-        if self.limit is not None:
-            order = order[: self.limit * self.batch_size]
+        number, begin, end = self._place(epoch)
+        order = self.order(number)[begin * self.batch_size : end * self.batch_size]
         whole = len(order) // self.batch_size
         table = order[: whole * self.batch_size].reshape(whole, self.batch_size)
         rest = order[whole * self.batch_size :]
@@ -160,6 +178,14 @@ class Stream:
         self.part: Part | None = None  # of batches of a Dataset, that this process reads
         self._running: Iterator[object] | None = None
         self._taken = 0  # elements that a Dataset without numbers has given
+
+    def steps_of(self, epoch: int) -> int | None:
+        """The number of steps of an epoch; None if it is not known."""
+        return self.steps
+
+    def first_step(self, epoch: int) -> int:
+        """The number of steps before an epoch, 0 if it is not known."""
+        return epoch * (self.steps or 0)
 
     def chunks(
         self, epoch: int, pace: Pace | None = None, first: int = 0

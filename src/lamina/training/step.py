@@ -20,6 +20,7 @@ from lamina.operations import random_keys
 from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, as_tensor
 from lamina.training.draws import drawing
+from lamina.training.joint_losses import Joint
 from lamina.training.objectives import Objective
 from lamina.training.outputs import aligned
 from lamina.training.protocol import Kind, Nest, Trainable
@@ -38,10 +39,17 @@ class Steps:
 
     objectives: one an output, or None while they are not known. `seed` and `count` give each step
     the key that its random layers draw from; `seed` and `epoch`, what is drawn for each sample.
+    joint: losses of a nest of outputs with this `structure`, in place of those of the objectives.
     """
 
-    def __init__(self, objectives: Sequence[Objective]) -> None:
-        self.objectives = list(objectives)
+    def __init__(
+        self,
+        objectives: Sequence[Objective],
+        joint: Sequence[Joint] = (),
+        structure: object = tree.LEAF,
+    ) -> None:
+        self.objectives, self.joint = list(objectives), list(joint)
+        self.structure = structure
         self.tracker = Mean(name="loss")
         self.seed = Variable(np.zeros(2, np.uint32), trainable=False, name="seed")
         self.count = Variable(np.int32(0), trainable=False, name="step")
@@ -73,12 +81,22 @@ class Steps:
     def metrics(self) -> dict[str, Metric]:
         """Everything that is averaged, by the name it has in the logs; the loss comes first."""
         found: dict[str, Metric] = {"loss": self.tracker}
-        for each in self.objectives:
+        for each in self.terms:
             if each.tracker is not None:
                 found[each.tracker.name] = each.tracker
-        for each in self.objectives:
-            found.update({label: metric for label, metric, _ in each.metrics})
+        for row in self.objectives:
+            found.update({label: metric for label, metric, _ in row.metrics})
         return found
+
+    @property
+    def needed(self) -> list[bool]:
+        """Whether each output needs targets for a loss."""
+        return [row.loss is not None or bool(self.joint) for row in self.objectives]
+
+    @property
+    def terms(self) -> Sequence[Objective | Joint]:
+        """What the loss is the weighted sum of."""
+        return [*self.objectives, *self.joint]
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -181,16 +199,24 @@ class Steps:
         return total, parts
 
     def parts(self, outputs: Nest, y: Nest, weights: Nest) -> Parts:
-        """The loss of each output, before its weight."""
-        each = zip(self.objectives, *self._aligned(outputs, y, weights), strict=True)
-        return [
+        """The loss of each term, before its weight."""
+        aligned_ = self._aligned(outputs, y, weights)
+        found: Parts = [
             row.loss(target, output, weight) if row.loss is not None else None
-            for row, output, target, weight in each
+            for row, output, target, weight in zip(self.objectives, *aligned_, strict=True)
         ]
+        if self.joint:
+            predictions, targets, rows = (
+                tree.unflatten(self.structure, leaves) for leaves in aligned_
+            )
+            given = tree.leaves(weights)
+            rows = rows if len(given) > 1 else given[0] if given else None
+            found += [each.value(targets, predictions, rows) for each in self.joint]
+        return found
 
     def total(self, parts: Sequence[Tensor | None]) -> Tensor | None:
         total: Tensor | None = None
-        for row, part in zip(self.objectives, parts, strict=True):
+        for row, part in zip(self.terms, parts, strict=True):
             if part is not None:
                 weighted = part if row.weight == 1.0 else ops.multiply(part, row.weight)
                 total = weighted if total is None else total + weighted
@@ -210,7 +236,7 @@ class Steps:
         leaves = tree.leaves(outputs)
         rows = as_tensor(as_number(leaves[0].shape[0]))
         self.tracker.update_state(loss, rows)
-        for row, part in zip(self.objectives, parts):
+        for row, part in zip(self.terms, parts):
             if row.tracker is not None and part is not None:
                 row.tracker.update_state(part, rows)
         if model.overrides("compute_metrics"):
@@ -229,6 +255,6 @@ class Steps:
     def _aligned(self, outputs: Nest, y: Nest, weights: Nest) -> _Aligned:
         """Outputs, targets and weights, one of each an objective."""
         names = [row.name for row in self.objectives]
-        targets = cast(list[ArrayLike], aligned(y, names, "y"))
+        targets = cast(list[ArrayLike], aligned(y, names, "y", needed=self.needed))
         rows = cast(list[ArrayLike | None], aligned(weights, names, "sample_weight", shared=True))
         return tree.leaves(outputs), targets, rows
