@@ -160,7 +160,7 @@ class _Weighted:
 
 
 def _weighted(loss: object, weights: object) -> object:
-    """The nest of losses with the weight of each, which are told in the same order."""
+    """The nest of losses with the weight of each; both are in the same order."""
     count, flat = len(list(_losses(loss))), list(_losses(weights))
     if len(flat) != count:
         flat = [None] * count
