@@ -41,6 +41,8 @@ def write(folder: Path, source: str) -> None:
     for word, make in FILES.items():
         if word in source:
             make(folder)
+    if "cats_vs_dogs" in source and "copyfile" not in source:
+        cats_and_dogs_split(folder)
 
 
 def reviews(folder: Path) -> None:
@@ -94,6 +96,9 @@ def cats_and_dogs(folder: Path) -> None:
             content = first.read_bytes()
             for number in range(1, 2500):
                 (folder / place / f"{kind}.{number}.jpg").write_bytes(content)
+
+
+def cats_and_dogs_split(folder: Path) -> None:
     for part in ("train", "validation", "test"):
         for kind in ("cat", "dog"):
             for number in range(40):
@@ -127,7 +132,7 @@ FILES = {
 
 
 def fetched(fname: Any = None, origin: Any = None, **options: Any) -> str:
-    """What `get_file` returns: a generated file of the kind."""
+    """A generated file of the kind, for `get_file`."""
     name = Path(str(fname or origin)).name
     place = Path.cwd() / name
     if name.endswith((".jpg", ".jpeg", ".png")):
@@ -247,13 +252,14 @@ def replace_downloads() -> None:
         index = {f"word{i}" if i >= len(WORDS) else WORDS[i]: i + 1 for i in range(10000)}
         getattr(keras.datasets, name).get_word_index = lambda index=index, **options: index
     keras.utils.get_file = fetched
-    for family in vars(keras.applications).values():
-        if isinstance(family, types.ModuleType):
-            for name, make in list(vars(family).items()):
-                if name[:1].isupper() and inspect.isfunction(make):
-                    setattr(family, name, _without_weights(make))
-                    if hasattr(keras.applications, name):
-                        setattr(keras.applications, name, getattr(family, name))
+    for place in keras.applications.__all__:
+        found = getattr(keras.applications, place)
+        if isinstance(found, types.ModuleType):
+            for name in found.__all__:
+                if name[:1].isupper():
+                    setattr(found, name, _without_weights(getattr(found, name)))
+        elif place[:1].isupper():
+            setattr(keras.applications, place, _without_weights(found))
     try:
         import sklearn.datasets
         import sklearn.utils

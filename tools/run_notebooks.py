@@ -6,8 +6,9 @@
 runs two epochs of a few steps; data sets, files from the web and pretrained weights are replaced by
 generated ones of the same form (tools/notebook_files.py). Lines of shell commands are left out.
 
-The outcome of a cell is "runs", "fails", "slow" (over the limit of seconds), "other" (needs a
-library or file that is not here), or "after" (needs a name of a cell that did not run).
+The outcome of a cell is "runs", "fails", "slow" (over the limit of seconds of the processor),
+"other" (needs a library or file that is not here), or "after" (needs a name of a cell that did not
+run).
 """
 
 from __future__ import annotations
@@ -157,8 +158,8 @@ class Notebook:
         if tree.body and isinstance(last := tree.body[-1], ast.Expr):
             tree.body[-1] = ast.copy_location(_shown(last), last)
             ast.fix_missing_locations(tree)
-        signal.signal(signal.SIGALRM, _stop)
-        signal.alarm(self.limit)
+        signal.signal(signal.SIGPROF, _stop)  # by the time of the processor
+        signal.setitimer(signal.ITIMER_PROF, self.limit)
         try:
             with (
                 contextlib.redirect_stdout(io.StringIO()),
@@ -170,7 +171,7 @@ class Notebook:
         except BaseException as error:  # noqa: BLE001 - any error of a cell is its outcome
             return self.judged(error)
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return "runs", ""
 
     def judged(self, error: BaseException) -> tuple[str, str]:

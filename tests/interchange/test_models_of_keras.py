@@ -197,6 +197,7 @@ def test_hdf5_files_that_reach_elsewhere_or_ask_for_much_are_refused(change, tmp
         model.load_weights(path)
 
 
+<<<<<<< HEAD
 class NestedForKeras(lm.Model):
     """Parts in attributes, lists and dictionaries, Sequential models among them."""
 
@@ -236,3 +237,20 @@ def arrays_of(file):
         lambda name, each: found.update({name: each.shape} if hasattr(each, "shape") else {})
     )
     return found
+=======
+@pytest.mark.parametrize("way", ["build", "call", "layers"])
+def test_a_sequential_model_without_an_input_is_read_again(tmp_path, way):
+    layer = L.Dense(2)
+    model = lm.Sequential([layer, L.Masking()])
+    if way == "build":
+        model.build((None, 3))
+    elif way == "call":
+        model(np.ones((2, 3)))
+    else:
+        layer.build((None, 3))
+    model.save(tmp_path / "m.keras")
+    again = lm.load_model(tmp_path / "m.keras")
+    assert again.built is model.built
+    x = np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(again(x).numpy(), model(x).numpy())
+>>>>>>> e72549e (interchange: read Sequential models without an Input from .keras files)

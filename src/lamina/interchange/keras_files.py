@@ -21,6 +21,7 @@ import numpy as np
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.interchange import archives, hdf5, keras_configs, keras_paths
 from lamina.layers import Layer
+from lamina.layers._base.facts import build_shape
 from lamina.saving import json_data
 from lamina.variables import Variable
 
@@ -42,6 +43,7 @@ class Description(NamedTuple):
     places: keras_paths.Places
     compiled: dict[str, Any] | None
     build_shape: list[int | None] | None
+    layer_shapes: list[list[int | None] | None]
 
     @property
     def elements(self) -> int:
@@ -96,15 +98,26 @@ def described(content: bytes) -> Description:
         keras_paths.places_in(texts),
         compiled_from_keras(written.get("compile_config")),
         _input_shape(written),
+        _layer_shapes(written),
     )
 
 
 def _input_shape(written: Mapping[str, Any]) -> list[int | None] | None:
-    """The shape that a Sequential model without an Input was built for."""
+    """The shape that a Sequential model without an Input, or a layer, was built for."""
     built = written.get("build_config")
     shape = built.get("input_shape") if isinstance(built, dict) else None
     is_shape = isinstance(shape, list) and all(n is None or type(n) is int for n in shape)
     return shape if is_shape else None
+
+
+def _layer_shapes(written: Mapping[str, Any]) -> list[list[int | None] | None]:
+    """The shapes that the layers of a Sequential model were built for."""
+    config = written.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    if written.get("class_name") != "Sequential" or not isinstance(layers, list):
+        return []
+    own = [each for each in layers if isinstance(each, dict)]
+    return [_input_shape(each) for each in own if each.get("class_name") != "InputLayer"]
 
 
 def compiled_from_keras(config: Any) -> dict[str, Any] | None:
@@ -192,6 +205,7 @@ def content_of(
     if "keras" not in str(config.get("module")):
         raise ArgumentError(f"Keras cannot read the class {config.get('class_name')}")
     config["compile_config"] = _compiled_to_keras(compiled) if compiled else {}
+    _write_build_shapes(model, config)
     arrays, names = weights_to_keras(model, config)
     if state and compiled and model.optimizer.built:
         optimizer = model.optimizer
@@ -205,6 +219,18 @@ def content_of(
             WEIGHTS: hdf5.write(arrays, names),
         }
     )
+
+
+def _write_build_shapes(model: Any, config: dict[str, Any]) -> None:
+    """Note the shapes for which a Sequential model and its layers were built."""
+    if config.get("class_name") != "Sequential":
+        return
+    layers = [e for e in config["config"]["layers"] if e.get("class_name") != "InputLayer"]
+    own = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    for written, layer in [(config, model), *zip(layers, own, strict=False)]:
+        shape = build_shape(layer)
+        if isinstance(shape, tuple) and all(n is None or type(n) is int for n in shape):
+            written["build_config"] = {"input_shape": list(shape)}
 
 
 def weights_to_keras(model: Layer, config: Mapping[str, Any]) -> tuple[Arrays, dict[str, str]]:

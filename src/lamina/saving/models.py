@@ -227,8 +227,10 @@ def _of_keras(
         found = keras_files.described(data)
         limits = Restoration(found.elements, found.objects)
         shape = None if found.build_shape is None else {"shape": found.build_shape}
+        inner = [None if each is None else {"shape": each} for each in found.layer_shapes]
+        described = {"model": found.model, "build_shape": shape, "layer_shapes": inner}
         with restoring(limits):
-            model = _model({"model": found.model, "build_shape": shape}, custom_objects)
+            model = _model(described, custom_objects)
             variables = keras_paths.variables(model, found.places)
             put(variables, keras_files.only_weights(found.arrays), os.fspath(path))
             limits.finish(list(variables.values()))

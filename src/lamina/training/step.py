@@ -95,7 +95,7 @@ class Steps:
 
     @property
     def terms(self) -> Sequence[Objective | Joint]:
-        """What the loss is the weighted sum of."""
+        """The terms whose weighted sum is the loss."""
         return [*self.objectives, *self.joint]
 
     @property
