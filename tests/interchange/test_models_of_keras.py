@@ -197,7 +197,6 @@ def test_hdf5_files_that_reach_elsewhere_or_ask_for_much_are_refused(change, tmp
         model.load_weights(path)
 
 
-<<<<<<< HEAD
 class NestedForKeras(lm.Model):
     """Parts in attributes, lists and dictionaries, Sequential models among them."""
 
@@ -237,7 +236,8 @@ def arrays_of(file):
         lambda name, each: found.update({name: each.shape} if hasattr(each, "shape") else {})
     )
     return found
-=======
+
+
 @pytest.mark.parametrize("way", ["build", "call", "layers"])
 def test_a_sequential_model_without_an_input_is_read_again(tmp_path, way):
     layer = L.Dense(2)
@@ -253,4 +253,3 @@ def test_a_sequential_model_without_an_input_is_read_again(tmp_path, way):
     assert again.built is model.built
     x = np.ones((2, 3), np.float32)
     np.testing.assert_array_equal(again(x).numpy(), model(x).numpy())
->>>>>>> e72549e (interchange: read Sequential models without an Input from .keras files)
