@@ -9,7 +9,7 @@ import numpy as np
 from lamina.arguments import Checks, Integer
 from lamina.configuration import Configurable
 from lamina.operations import random_keys
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 __all__ = ["SeedGenerator"]
@@ -29,6 +29,13 @@ class SeedGenerator(Configurable):
         key = random_keys.scoped_key("seed_generator") if seed is None else random_keys.key(seed)
         self.key = Variable(np.asarray(key), trainable=False, name="key")
         self.count = Variable(np.int32(0), trainable=False, name="count")
+
+    @property
+    def state(self) -> Tensor:
+        """The seed and how often it was used, uint32 (2,)."""
+        seed = self.key.numpy()[-1] if self.initial_seed is None else self.initial_seed
+        seed = np.uint32(int(seed) & 0xFFFFFFFF)
+        return as_tensor(np.array([seed, self.count.numpy()], np.uint32))
 
     def next_number(self) -> int:
         """The next key as one number, known at once, also where a program is being recorded: what

@@ -19,10 +19,10 @@ class LambdaCallback(Callback):
         on_train_end: function (logs), run after the last epoch.
         on_train_batch_begin: function (batch, logs), run before each batch of training.
         on_train_batch_end: function (batch, logs), run after each batch of training.
-        **hooks: function for each further hook, by the hook's name.
+        **hooks: function for each further hook, by the hook's name; others become attributes.
 
     Raises:
-        UnknownNameError: for a name that is not a hook.
+        UnknownNameError: for a name that begins like a hook and is none.
 
     Example:
         >>> import lamina as lm
@@ -52,7 +52,7 @@ class LambdaCallback(Callback):
         }
         known = [name for name in dir(Callback) if name.startswith("on_")]
         for name, function in hooks.items():
-            if name not in known:
+            if name not in known and name.startswith("on_"):
                 raise unknown_name("hook of LambdaCallback", name, known)
             if function is not None:
                 setattr(self, name, function)

@@ -96,7 +96,7 @@ class ReduceLROnPlateau(Callback):
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.wait, self.cooling = 0, 0
+        self.wait, self.cooldown_counter = 0, 0
         self.best: float | None = None
 
     def get_state(self) -> dict[str, Any]:
@@ -109,11 +109,11 @@ class ReduceLROnPlateau(Callback):
             logs["learning_rate"] = _rate(self.model)
         if value is None:
             return
-        if self.cooling:
-            self.cooling, self.wait = self.cooling - 1, 0
+        if self.cooldown_counter:
+            self.cooldown_counter, self.wait = self.cooldown_counter - 1, 0
         if self.monitor.is_better(value, self.best):
             self.best, self.wait = value, 0
-        elif not self.cooling:
+        elif not self.cooldown_counter:
             self.wait += 1
             if self.wait >= self.patience:
                 self._reduce(epoch)
@@ -123,6 +123,6 @@ class ReduceLROnPlateau(Callback):
         if rate <= self.min_lr:
             return
         self.model.optimizer.learning_rate = max(rate * self.factor, self.min_lr)
-        self.wait, self.cooling = 0, self.cooldown
+        self.wait, self.cooldown_counter = 0, self.cooldown
         if self.verbose:
             print(f"Epoch {epoch + 1}: learning rate falls to {_rate(self.model):.4g}")

@@ -13,6 +13,8 @@ from lamina.callbacks.base import Callback, Logs
 from lamina.errors import warn
 from lamina.files import read_text, write_whole
 
+MISSING = "NA"  # in a row, of what that epoch did not measure
+
 
 class CSVLogger(Callback):
     """A callback that appends the metrics of each epoch to a file of separated values.
@@ -59,9 +61,9 @@ class CSVLogger(Callback):
         new = [name for name in figures if name not in names]
         if new:
             names = names + new
-            earlier = [row + [""] * (len(names) - len(row)) for row in self._rows[1:]]
+            earlier = [row + [MISSING] * (len(names) - len(row)) for row in self._rows[1:]]
             self._rows = [names, *earlier]
-        self._rows.append([str(figures.get(name, "")) for name in names])
+        self._rows.append([str(figures.get(name, MISSING)) for name in names])
         try:
             if new or not self._is_whole:
                 self._replace()

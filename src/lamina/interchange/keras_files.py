@@ -268,7 +268,9 @@ def _plain(value: Any) -> Any:
     if set(value) == {"is"}:
         inner = value["is"]
         is_labeled = isinstance(inner, dict) and set(inner) == {"label", "metric"}
-        return inner["metric"] if is_labeled else inner
+        return (
+            (inner["metric"] or inner["label"]) if is_labeled else inner
+        )  # "accuracy" by its name
     if "class_name" in value:
         return value
     return {key: _plain(each) for key, each in value.items()}

@@ -212,6 +212,8 @@ class Discretization(Layer):
         bins = as_tensor(ops.searchsorted(line, x, side="right"), int32)
         if self.output_mode == "int":
             return bins
+        if bins.ndim > 2 and self.output_mode != "one_hot":
+            bins = ops.moveaxis(bins, 1, -1)  # the axis that is counted, as in Keras
         return encoded(bins, self.output_mode, len(boundaries) + 1, self._compute_dtype)
 
     def get_config(self) -> dict[str, Any]:

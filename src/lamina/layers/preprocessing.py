@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DataLike
+from lamina.defaults import DEFAULTS
 from lamina.errors import ArgumentError, StateError
 from lamina.layers._base import symbolic
 from lamina.layers._base.arguments import positive_integer
@@ -60,12 +61,17 @@ class Rescaling(Layer):
 
     def call(self, inputs: Tensor) -> Any:
         x = ops.astype(inputs, self._compute_dtype)
-        scale, offset = (_number(v, self._compute_dtype) for v in (self.scale, self.offset))
+        scale, offset = (_factor(v, self._compute_dtype, x.ndim) for v in (self.scale, self.offset))
         return x * scale + offset
 
 
-def _number(value: Any, dtype: Any) -> Any:
-    return ops.asarray(value, dtype=dtype) if isinstance(value, (list, tuple)) else value
+def _factor(value: Any, dtype: Any, ndim: int) -> Any:
+    """The factor, one for each channel as it broadcasts."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    factor = ops.asarray(value, dtype=dtype)
+    is_first = DEFAULTS.image_data_format == "channels_first" and factor.ndim == 1 and ndim > 2
+    return ops.reshape(factor, (-1, *[1] * (ndim - 2))) if is_first else factor
 
 
 class Normalization(Layer):

@@ -13,6 +13,7 @@ from lamina.annotations import ArrayLike, DTypeLike
 from lamina.arguments import FLAG, Checks, Integers, Number, Text
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import unknown_name
+from lamina.floatx import in_floatx
 from lamina.ir import types
 from lamina.losses import targets
 from lamina.losses.shapes import floating, weights_for
@@ -141,7 +142,7 @@ class Loss(Configurable):
         if isinstance(y_pred, (list, tuple, dict)) and any(map(_is_tensor, tree.leaves(y_pred))):
             return self._of_nests(y_true, y_pred, sample_weight)
         there = masks.mask_of(y_pred)
-        y_true, y_pred = as_tensor(y_true), floating(y_pred, self.dtype)
+        y_true, y_pred = as_tensor(in_floatx(y_true)), floating(y_pred, self.dtype)
         if there is not None:
             masks.attach(y_pred, there)
         values = self.call(y_true, y_pred)

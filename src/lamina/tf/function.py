@@ -15,7 +15,7 @@ from lamina.string_tensor import StringTensor
 from lamina.tf import own as lm
 from lamina.tf.converting import convert_to_tensor
 from lamina.tf.ragged import RaggedTensor, SparseTensor
-from lamina.variables import current_trace
+from lamina.variables import Variable, current_trace
 
 EAGER = [False]  # set by tf.config.run_functions_eagerly
 
@@ -36,6 +36,7 @@ class Function:
         self.python_function = function
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._compiled = lm.compile(self._body)
+        self._of_variables: dict[Any, Any] = {}  # programs by the Variables among the arguments
         self._bound: dict[int, Function] = {}
         self._eager = False
 
@@ -59,7 +60,7 @@ class Function:
         if EAGER[0] or self._eager or current_trace() is not None or _has_text((args, kwargs)):
             return self.python_function(*args, **kwargs)
         try:
-            return self._compiled(scoped_key("tf.function"), args, kwargs)
+            return self._run(args, kwargs)
         except (TracedValueError, StateError, DTypeError, TypeError) as error:
             self._eager = True
             result = self.python_function(*args, **kwargs)
@@ -71,6 +72,25 @@ class Function:
                 "(tf.cond, tf.while_loop and tf.where compute with values that are not known yet)"
             )
             return result
+
+    def _run(self, args: Any, kwargs: Any) -> Any:
+        """The result of a program. Variables among the arguments are part of it: the function may
+        assign to them."""
+        leaves, structure = tree.flatten((args, kwargs))
+        held = {k: leaf for k, leaf in enumerate(leaves) if isinstance(leaf, Variable)}
+        if not held:
+            return self._compiled(scoped_key("tf.function"), args, kwargs)
+        key = tuple((k, id(variable)) for k, variable in held.items())
+        if key not in self._of_variables:
+
+            def body(key: Any, rest: list[Any]) -> Any:
+                given = iter(rest)
+                whole = [held[k] if k in held else next(given) for k in range(len(leaves))]
+                return self._body(key, *tree.unflatten(structure, whole))
+
+            self._of_variables[key] = lm.compile(body)
+        rest = [leaf for k, leaf in enumerate(leaves) if k not in held]
+        return self._of_variables[key](scoped_key("tf.function"), rest)
 
     def _conformed(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         signature = self.input_signature

@@ -309,8 +309,9 @@ def _begin(session: Session, model: Trainable, plan: Plan) -> Position:
 
 def _finish(session: Session, model: Trainable, source: Source, listeners: Listeners) -> None:
     """Let optimizer and callbacks set the weights that training ends with."""
-    if getattr(model.optimizer, "use_ema", False) and model.built:
-        model.optimizer.finalize_variable_values(model.trainable_weights)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if getattr(optimizer, "use_ema", False) and model.built:
+        optimizer.finalize_variable_values(model.trainable_weights)
     for finish in listeners.finishers:
         finish(session, model, source)
 

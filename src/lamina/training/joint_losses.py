@@ -10,7 +10,7 @@ holds losses of the whole place; otherwise its entries belong to the entries of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -152,6 +152,12 @@ def _leaf_paths(nest: Nest) -> Iterator[Path]:
         yield ()
 
 
+def like(nest: Sequence[object], values: Sequence[object]) -> object:
+    """The values in a list, tuple or named tuple like another one."""
+    kind = cast("Callable[..., object]", type(nest))
+    return kind(*values) if hasattr(nest, "_fields") else kind(values)
+
+
 # ---- weights -----------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class _Weighted:
@@ -169,10 +175,8 @@ def _weighted(loss: object, weights: object) -> object:
     def pair(each: object) -> object:
         if isinstance(each, Mapping):
             return {key: pair(each[key]) for key in sorted(each, key=str)}
-        if isinstance(each, tuple) and hasattr(each, "_fields"):
-            return type(each)(*map(pair, each))
         if isinstance(each, (list, tuple)):
-            return type(each)(map(pair, each))
+            return like(each, [pair(inner) for inner in each])
         weight = next(given)
         if each is None:
             return None

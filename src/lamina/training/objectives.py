@@ -24,6 +24,7 @@ from lamina.metrics.base import MetricLike
 from lamina.optimizers import Optimizer
 from lamina.optimizers.base import OptimizerLike
 from lamina.settings import settings
+from lamina.training.joint_losses import like
 from lamina.training.protocol import Extents
 
 AS_IT_IS = nullcontext()
@@ -93,10 +94,8 @@ def _each(given: object, resolve: Callable[[object], object]) -> object:
     """`resolve` of everything in lists and dicts; the nest stays."""
     if isinstance(given, Mapping) and "class_name" not in given:
         return {key: _each(value, resolve) for key, value in given.items()}
-    if isinstance(given, tuple) and hasattr(given, "_fields"):
-        return type(given)(*(_each(value, resolve) for value in given))
     if isinstance(given, (list, tuple)):
-        return type(given)(_each(value, resolve) for value in given)
+        return like(given, [_each(value, resolve) for value in given])
     return None if given is None else resolve(given)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lamina import operations as ops
-from lamina import transforms
+from lamina import transforms, tree
 from lamina.annotations import ArrayLike, NestLike
 from lamina.ir.types import Dim
 from lamina.keras.ops.arguments import operation, tensor
@@ -47,7 +47,10 @@ def while_loop(
     def turn(carry: Any) -> Any:
         return carry[0] + 1, given(body(*carry[1]))
 
-    start = ops.zeros((), dtype="int32"), tuple(tensor(v) for v in given(loop_vars))
+    start = (
+        ops.zeros((), dtype="int32"),
+        tuple(tree.map_structure(tensor, v) for v in given(loop_vars)),
+    )
     values = transforms.while_loop(goes_on, turn, start)[1]
     return values[0] if alone else list(values) if isinstance(loop_vars, list) else tuple(values)
 
