@@ -238,6 +238,16 @@ def arrays_of(file):
     return found
 
 
+def test_metrics_named_accuracy_are_read_again(tmp_path):
+    x, y = np.ones((8, 3), np.float32), np.arange(8) % 2
+    model = lm.Sequential([lm.Input((3,)), L.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "m.keras")
+    again = lm.load_model(tmp_path / "m.keras")
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
 @pytest.mark.parametrize("way", ["build", "call", "layers"])
 def test_a_sequential_model_without_an_input_is_read_again(tmp_path, way):
     layer = L.Dense(2)
