@@ -47,14 +47,12 @@ class TensorBoard(Callback):
         write_steps_per_second: write the number of steps in a second of each epoch.
         update_freq: "epoch", "batch", or a number of batches, after which the metrics of training
             are written as "batch_loss" and so on.
-        profile_batch: 0; a profile is written by `lamina.inspect.profile`.
-        embeddings_freq: 0; the projector is not supported.
+        profile_batch: accepted for Keras, with a warning; a profile is written by
+            `lamina.inspect.profile`.
+        embeddings_freq: accepted for Keras, with a warning; the projector is not supported.
         embeddings_metadata: None, accepted for Keras.
         hyperparameters: dictionary from name to number, string or boolean, which TensorBoard lists
             for each run.
-
-    Raises:
-        ArgumentError: for `profile_batch` or `embeddings_freq` other than 0.
 
     Example:
         >>> import tempfile
@@ -90,16 +88,14 @@ class TensorBoard(Callback):
     ) -> None:
         super().__init__()
         if profile_batch not in (0, None):
-            raise ArgumentError(
-                f"TensorBoard: profile_batch: no profile is written (expected 0, got "
-                f"{profile_batch!r})",
-                hint="lamina.inspect.profile(model, x) shows time and rate of each kernel",
+            warn(
+                f"TensorBoard: profile_batch={profile_batch!r} writes no profile; "
+                "lamina.inspect.profile(model, x) shows time and rate of each kernel"
             )
         if embeddings_freq:
-            raise ArgumentError(
-                f"TensorBoard: embeddings_freq: the projector is not supported (expected 0, got "
-                f"{embeddings_freq!r})",
-                hint="lamina.plot.projection draws embeddings in two dimensions",
+            warn(
+                f"TensorBoard: embeddings_freq={embeddings_freq!r} writes no embeddings; "
+                "lamina.plot.projection draws them in two dimensions"
             )
         self.log_dir = Path(log_dir)
         self.histogram_freq = integer("TensorBoard", "histogram_freq", histogram_freq, 0)

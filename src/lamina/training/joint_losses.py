@@ -10,7 +10,7 @@ holds losses of the whole place; otherwise its entries belong to the entries of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -154,8 +154,10 @@ def _leaf_paths(nest: Nest) -> Iterator[Path]:
 
 def like(nest: Sequence[object], values: Sequence[object]) -> object:
     """The values in a list, tuple or named tuple like another one."""
-    kind = cast("Callable[..., object]", type(nest))
-    return kind(*values) if hasattr(nest, "_fields") else kind(values)
+    if isinstance(nest, tuple):
+        make = getattr(nest, "_make", tuple)
+        return make(values)
+    return list(values)
 
 
 # ---- weights -----------------------------------------------------------------------------------
