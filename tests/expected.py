@@ -351,6 +351,7 @@ EXPECTED: dict[str, Callable[..., Any]] = {
         x.tobytes(), dtype.storage
     ).reshape(x.shape),
     "identity": lambda x: x,
+    "optimization_barrier": lambda x, *after: x,
     "stop_gradient": lambda x: x,
     "custom_gradient": lambda y, *inputs, rule: y,
     "parameter": lambda x: x,

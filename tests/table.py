@@ -99,8 +99,8 @@ ROWS: list[Row] = [
     Row("bitcast_convert", ((5, 3),), "bits", INTEGERS, same_width),
     Row("bitcast_convert", ((5, 3),), "any", FLOATS, same_width),
     *(
-        Row(op, (s,), "any", EVERY, gradient=op == "identity")
-        for op in ("identity", "stop_gradient")
+        Row(op, (s,), "any", EVERY, gradient=op != "stop_gradient")
+        for op in ("identity", "optimization_barrier", "stop_gradient")
         for s in ((), (3, 5))
     ),
     Row(

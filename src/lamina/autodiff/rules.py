@@ -184,6 +184,7 @@ def _elementwise() -> dict[str, Rule]:
         "clamp": _clamp,
         "convert": _convert,
         "identity": lambda g, out, x: (g,),
+        "optimization_barrier": lambda g, out, x, *after: (g, *[None] * len(after)),
         "stop_gradient": lambda g, out, x: (None,),
         "custom_gradient": lambda g, out, y, *inputs, rule: (None, *rule(g)),
     }

@@ -348,7 +348,9 @@ RULES: dict[str, Rule] = {
     "convert": _convert,
     **dict.fromkeys(MOVING, _moved),
     "concatenate": _concatenate,
-    **dict.fromkeys(["identity", "stop_gradient", "custom_gradient"], _marker),
+    **dict.fromkeys(
+        ["identity", "optimization_barrier", "stop_gradient", "custom_gradient"], _marker
+    ),
     "reduce": _reduce,
     "dot_general": _float(_dot_general),
     "scatter": _scatter,

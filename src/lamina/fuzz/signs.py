@@ -85,7 +85,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(["constant", "iota", "size_of", "abs"], _everywhere),
     **dict.fromkeys(["negate", "floor", "ceil", "round_nearest_even", "sign"], _all_known),
     **dict.fromkeys(["add", "subtract", "multiply", "divide", "sqrt"], _all_known),
-    **dict.fromkeys(["identity", "stop_gradient"], _all_known),
+    **dict.fromkeys(["identity", "optimization_barrier", "stop_gradient"], _all_known),
     **{op: _moved(op, count) for op, count in MOVED.items()},
     "concatenate": _joined,
     "select": _selected,

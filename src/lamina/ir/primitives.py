@@ -122,6 +122,13 @@ def identity(x: TensorType) -> TensorType:
 
 
 @primitive
+def optimization_barrier(x: TensorType, *after: TensorType) -> TensorType:
+    """x, computed after the values of `after`. What is computed from it is not merged with what is
+    computed from x. The llvm engine stores it in its own layout."""
+    return x
+
+
+@primitive
 def stop_gradient(x: TensorType) -> TensorType:
     """x, as a constant to every gradient."""
     return x

@@ -23,6 +23,7 @@ from lamina.layers.regularization import Dropout
 from lamina.operations import linear_algebra, masks
 from lamina.operations.creation import iota
 from lamina.tensor import Tensor
+from lamina.transforms.attention import attention
 
 
 def window_mask(queries: Any, keys: Any, width: int) -> Tensor:
@@ -132,15 +133,25 @@ class HeadAttention(Layer):
         check_masks(self._label(), query, key, query_mask=query_mask, **given)
         keys = self.key(key)
         there = _combined(query_mask, value_mask, key_mask, attention_mask)
+        values = self.value(value)
+        if not return_attention_scores:
+            return self._without_scores(query, keys, values, there, training, use_causal_mask)
         if use_causal_mask:
             there = masks.both(there, causal_mask(query.shape[1], keys.shape[1]))
         if self.sliding_window is not None:
             there = masks.both(
                 there, window_mask(query.shape[1], keys.shape[1], self.sliding_window)
             )
-        return self._attend(
-            query, keys, self.value(value), there, training, return_attention_scores
-        )
+        return self._attend(query, keys, values, there, training, return_attention_scores)
+
+    def _without_scores(
+        self, query: Tensor, keys: Tensor, values: Tensor, there: Any, training: bool, causal: bool
+    ) -> Tensor:
+        """Return the output of projected keys and values; no scores are kept for the gradient."""
+        queries, keys, values = self._heads(query, keys, values)
+        dropout = self.dropout.drawn(training)
+        form = {"causal": causal, "window": self.sliding_window, "dropout": dropout}
+        return self._output(query, attention(queries, keys, values, there, **form))
 
     def call_streaming(
         self,
@@ -202,19 +213,27 @@ class HeadAttention(Layer):
         self, query: Tensor, keys: Tensor, values: Tensor, there: Any, training: bool, scored: bool
     ) -> Any:
         """Return the output of projected keys and values, and the weights if requested."""
-        queries = self.query(query) * (1 / math.sqrt(self.key_dim))
-        if self.key_heads != self.num_heads:
-            count = self.num_heads // self.key_heads
-            keys, values = (ops.repeat(x, count, axis=2) for x in (keys, values))
+        queries, keys, values = self._heads(query, keys, values)
         # (batch, steps, heads, features): heads are a batch of products
         scores = linear_algebra.contract(queries, keys, ((3,), (3,)), ((0, 2), (0, 2)))
         weights = self.dropout(masked_softmax(scores, there), training=training)
         means = linear_algebra.contract(weights, values, ((3,), (1,)), ((0, 1), (0, 2)))
-        heads = ops.swapaxes(means, 1, 2)
+        outputs = self._output(query, ops.swapaxes(means, 1, 2))
+        return (outputs, weights) if scored else outputs
+
+    def _heads(self, query: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, ...]:
+        """Return scaled queries, keys and values of all heads, (batch, steps, heads, features)."""
+        queries = self.query(query) * (1 / math.sqrt(self.key_dim))
+        if self.key_heads != self.num_heads:
+            count = self.num_heads // self.key_heads
+            keys, values = (ops.repeat(x, count, axis=2) for x in (keys, values))
+        return queries, keys, values
+
+    def _output(self, query: Tensor, heads: Tensor) -> Tensor:
+        """Return the gated heads, projected."""
         if self.gate is not None:
             heads = heads * ops.sigmoid(self.gate(query))
-        outputs = self.attention_output(heads)
-        return (outputs, weights) if scored else outputs
+        return self.attention_output(heads)
 
 
 def _combined(query_mask: Any, value_mask: Any, key_mask: Any, mask: Any) -> Tensor | None:

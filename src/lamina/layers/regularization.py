@@ -21,6 +21,7 @@ from lamina.operations import random
 from lamina.operations.windows import checked_format
 from lamina.seeding import SeedLike, next_key
 from lamina.tensor import Tensor
+from lamina.transforms.attention import Dropout as AttentionDropout
 
 __all__ = [
     "Dropout",
@@ -132,6 +133,17 @@ class Dropout(Noise):
         if self.noise_shape is None:
             return inputs.shape
         return filled(self._label(), self.noise_shape, inputs)
+
+    def drawn(self, training: bool) -> AttentionDropout | None:
+        """Return the rate and a key for attention that applies this dropout itself; None if it is
+        inactive.
+
+        Args:
+            training: True in training.
+        """
+        if not (training and self.trainable and self.rate > 0):
+            return None
+        return AttentionDropout(self.rate, self.key())
 
     def noisy(self, inputs: Tensor) -> Tensor:
         if self.rate >= 1:

@@ -31,6 +31,7 @@ from lamina.variables import memory_of, overwrite
 STEPS = Extent.symbol("steps")
 # operations between layers that treat each step separately
 BY_ELEMENT = kinds.ELEMENTWISE | {"constant", "broadcast_in_dim", "identity", "stop_gradient"}
+BY_ELEMENT |= {"optimization_barrier"}
 
 
 class Stream:

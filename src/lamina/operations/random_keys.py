@@ -23,13 +23,18 @@ from lamina.errors import DTypeError, ShapeError, StateError, describe
 from lamina.ir.types import same, uint32
 from lamina.locks import renewed
 from lamina.operations.elementwise import (
+    add,
     bitwise_and,
+    bitwise_left_shift,
+    bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
+    less,
 )
 from lamina.operations.joining import unstack
 from lamina.operations.promote import shape_of
 from lamina.operations.shaping import reshape
+from lamina.reference.threefry import PARITY, ROTATIONS
 from lamina.tensor import Tensor, as_tensor, bind
 from lamina.variables import Overlay
 
@@ -79,6 +84,41 @@ def bits(key: Any, shape: ShapeLike) -> Tensor:
     Source: Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3 (Threefry-2x32).
     """
     return bind("rng_bit_generator", as_key(key), shape=shape_of(shape))
+
+
+def bits_at(key: Any, starts: Tensor, offsets: Tensor) -> Tensor:
+    """Return the random uint32 numbers at some positions: position p has element p, in C order, of
+    `bits(key, shape)` for any shape that is large enough.
+
+    Args:
+        key: key, a tensor uint32[2], or a seed.
+        starts: uint64 tensor of positions.
+        offsets: uint32 tensor that broadcasts against `starts`; the sums are the positions.
+
+    Example:
+        >>> import lamina as lm
+        >>> from lamina.operations.creation import iota
+        >>> found = bits_at(7, iota((3,), 0, dtype="uint64"), iota((1,), 0, dtype="uint32"))
+        >>> found.tolist() == lm.random.bits(7, (3,)).tolist()
+        True
+
+    Source: Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3 (Threefry-2x32).
+    """
+    k0, k1 = unstack(as_key(key))
+    keys = (k0, k1, bitwise_xor(bitwise_xor(k0, k1), PARITY))
+    low = as_tensor(bitwise_and(starts, 0xFFFFFFFF), uint32)
+    x1 = add(low, offsets)  # both halves of 64 bits, with the carry between them
+    carry = as_tensor(less(x1, low), uint32)
+    x0 = add(as_tensor(bitwise_right_shift(starts, 32), uint32), carry)
+    x0, x1 = add(x0, keys[0]), add(x1, keys[1])
+    for group in range(5):
+        for amount in ROTATIONS[group % 2]:
+            x0 = add(x0, x1)
+            x1 = bitwise_or(bitwise_left_shift(x1, amount), bitwise_right_shift(x1, 32 - amount))
+            x1 = bitwise_xor(x1, x0)
+        x0 = add(x0, keys[(group + 1) % 3])
+        x1 = add(x1, add(keys[(group + 2) % 3], group + 1))
+    return bitwise_xor(x0, x1)
 
 
 def fold_in(key: Any, data: ArrayLike) -> Tensor:

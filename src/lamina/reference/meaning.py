@@ -198,6 +198,7 @@ MEANING: dict[str, Callable[..., Any]] = {
     "convert": special.convert,
     "bitcast_convert": lambda x, *, dtype: x.view(dtype.storage),
     "identity": lambda x: x,
+    "optimization_barrier": lambda x, *after: x,
     "stop_gradient": lambda x: x,
     "custom_gradient": lambda y, *inputs, rule=None: y,
     # sources

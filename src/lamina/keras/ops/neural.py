@@ -13,6 +13,7 @@ from lamina.keras.ops.arguments import floating, operation, tensor
 from lamina.operations import normalization, patches, probabilities
 from lamina.operations.promote import axes_of, promoted
 from lamina.tensor import Tensor, as_tensor
+from lamina.transforms.attention import attention
 
 # fmt: off
 __all__ = [
@@ -254,8 +255,8 @@ def dot_product_attention(
     """softmax(scale query key^T + bias) value, for (batch, time, heads, depth).
 
     Several heads of the query may share one of key and value. `scale` is 1 / sqrt(depth) by
-    default; True in `mask` lets a query see a key. `flash_attention` changes nothing: the compiler
-    fuses the products. A soft cap divides logits by 1 + |logits| / cap.
+    default; True in `mask` lets a query see a key. Without mask, bias and soft cap no scores are
+    stored, whatever `flash_attention` says. A soft cap divides logits by 1 + |logits| / cap.
     """
     q, k, v = promoted((query, key, value), floating=True)
     if any(x.ndim != 4 for x in (q, k, v)):
@@ -268,6 +269,8 @@ def dot_product_attention(
         raise ShapeError(f"dot_product_attention: {heads} heads cannot share {shared}")
     k, v = (ops.repeat(x, heads // shared, axis=2) for x in (k, v))
     factor = q.shape[-1].__index__() ** -0.5 if scale is None else scale
+    if bias is None and mask is None and attn_logits_soft_cap is None:
+        return attention(q * factor, k, v, causal=is_causal)
     logits = ops.einsum("bqhd,bkhd->bhqk", q, k) * factor
     if bias is not None:
         logits = logits + ops.cast(bias, logits.dtype)

@@ -203,6 +203,6 @@ def bitcast(b: Builder, node: Node, x: Value) -> Value:
     return b.elementwise("BitCast", [x], node.dtype, to=code_of(node.dtype))
 
 
-@row("identity", "stop_gradient", "custom_gradient")
+@row("identity", "optimization_barrier", "stop_gradient", "custom_gradient")
 def marker(b: Builder, node: Node, x: Value, *others: Value) -> Value:
     return x

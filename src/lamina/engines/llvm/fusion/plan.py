@@ -16,6 +16,8 @@ One walk in topological order decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lamina.engines.llvm.fusion.anchors import domain_of
 from lamina.engines.llvm.fusion.domains import position_in
 from lamina.engines.llvm.fusion.groups import FusionGroup, FusionPlan, FusionState
@@ -72,7 +74,10 @@ class _Planner:
     def _fuse(self, node: Node) -> bool:
         """Compute a map or view in the group of an operand, if one has the same domain."""
         state = self.state
-        pending = [a for a in node.args if state.is_pending(a)]
+        if _is_stored_across(node, state.users[node]):
+            return False
+        operands = node.args[:1] if node.op == "identity" else node.args  # others only come before
+        pending = [a for a in operands if state.is_pending(a)]
         kernels = {state.kernel_of[a] for a in pending}
         for g in sorted(kernels, key=lambda g: -g.number):
             position = position_in(node, g, state)
@@ -140,3 +145,12 @@ class _Planner:
         g = state.stored.get(part)
         if free and g is not None and g.anchor is None:
             by_shape[part.shape] = g
+
+
+def _is_stored_across(node: Node, readers: Iterable[Node]) -> bool:
+    """True for a transpose whose result is stored (legalize.py) and has another last axis: the
+    epilogue of a product would scatter what a map transposes in registers. Measured with 144 rows
+    of 64: 1.05 ms instead of 0.33 and 0.15 for the map."""
+    if node.op != "transpose" or node.params["permutation"][-1] == node.ndim - 1:
+        return False
+    return any(reader.op == "identity" for reader in readers)

@@ -1,5 +1,6 @@
 """Legalization: layouts and loop structures that suit caches and vectors.
 
+    optimization barrier                                    -> a stored value
     product whose right operand is strided along its rows   -> of a transposed copy of the operand
     product with a loop-invariant matrix                    -> of a copy packed into panels
     reduction of several axes with few results              -> in two stages
@@ -219,8 +220,15 @@ def _split_axis(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, 
     return tuple(split), tuple(kept)
 
 
+# optimization_barrier(x, ...) -> identity(x, ...), computed after all operands
+def _barrier(node: Node, materialized: Materialized) -> Node:
+    x, *after = node.args
+    return Node("identity", node.args, {}, x.type) if after else materialize(x, materialized)
+
+
 RULES: dict[str, Callable[[Node, Materialized], Node]] = {
     "dot_general": _product,
+    "optimization_barrier": _barrier,
     "reduce": _reduction,
     "convolution": convolution,
     "reduce_window": _windows,

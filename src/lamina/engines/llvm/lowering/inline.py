@@ -219,6 +219,7 @@ def _random_bits(p: Inliner, node: Node, position: Position) -> Expr:
 
 VIEWS: dict[str, Callable[[Inliner, Node, Position], Expr]] = {
     "identity": _identity,
+    "optimization_barrier": _identity,
     "stop_gradient": _identity,
     "custom_gradient": _identity,
     "constant": _constant,
