@@ -149,9 +149,13 @@ class HeadAttention(Layer):
     ) -> Tensor:
         """Return the output of projected keys and values; no scores are kept for the gradient."""
         queries, keys, values = self._heads(query, keys, values)
-        dropout = self.dropout.drawn(training)
-        form = {"causal": causal, "window": self.sliding_window, "dropout": dropout}
-        return self._output(query, attention(queries, keys, values, there, **form))
+        heads = attention(
+            *(queries, keys, values, there),
+            causal=causal,
+            window=self.sliding_window,
+            dropout=self.dropout.drawn(training),
+        )
+        return self._output(query, heads)
 
     def call_streaming(
         self,
