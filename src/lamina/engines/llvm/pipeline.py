@@ -25,6 +25,8 @@ from lamina.engines.llvm.graph.legalize import legalize
 from lamina.engines.llvm.graph.partitions import distribute_maps
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.loops.nest import Nest
+from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.program import nest_passes
 from lamina.engines.llvm.program.barriers import insert_barriers
 from lamina.engines.llvm.program.bufferize import bufferize
@@ -55,6 +57,8 @@ from lamina.ir.text import to_text
 from lamina.ir.types import Dim, Extent, symbols
 from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
 from lamina.settings import settings
+
+_Signature = tuple[Schedule, int, bool]  # number of parameters, whether two share memory
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
 
@@ -215,13 +219,23 @@ def stages_of(
 # ---- text and objects --------------------------------------------------------------------------
 def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
     """The LLVM text of each kernel; equal kernels have equal symbols."""
-    return {k: _kernel_text(k) for k in kernels_of(program.statements)}
+    known: dict[int, list[tuple[_Signature, KernelText]]] = {}  # by nest: kernels may share it
+    texts: dict[Kernel, KernelText] = {}
+    for kernel in kernels_of(program.statements):
+        memories = [s.memory for s in kernel.slots]
+        aliased = len(set(memories)) < len(memories)
+        signature = (kernel.chosen, len(kernel.parameters), aliased)
+        forms = known.setdefault(id(kernel.nest), [])
+        found = next((text for each, text in forms if each == signature), None)
+        if found is None:
+            found = _kernel_text(kernel.nest, *signature)
+            forms.append((signature, found))
+        texts[kernel] = found
+    return texts
 
 
-def _kernel_text(kernel: Kernel) -> KernelText:
-    memories = [s.memory for s in kernel.slots]
-    aliased = len(set(memories)) < len(memories)
-    module, sizes = emit(kernel.nest, kernel.chosen, "KERNEL", len(kernel.parameters), aliased)
+def _kernel_text(nest: Nest, schedule: Schedule, parameters: int, aliased: bool) -> KernelText:
+    module, sizes = emit(nest, schedule, "KERNEL", parameters, aliased)
     text = str(module)
     symbol = "k" + hashlib.sha256(text.encode()).hexdigest()[:20]
     return KernelText(symbol, text.replace("@KERNEL(", f"@{symbol}("), sizes)

@@ -35,6 +35,8 @@ def block_reduction(kernel: Kernel, target: Target) -> list[Kernel]:
     """Return the kernel; or the kernels that zero the partial sums, accumulate blocks, and compute
     the epilogue, as far as each is needed."""
     exprs = ExprBuilder()
+    if not kernel.nest.kind.is_contraction:
+        return [kernel]
     if not _pays(coalesce(kernel.nest, ExprBuilder(), target.costs), target):
         return [kernel]
     nest, block = _split(kernel.nest, exprs, target.costs)

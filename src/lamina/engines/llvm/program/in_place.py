@@ -37,6 +37,11 @@ class Results:
         self.graph, self.plan, self.parameters = graph, plan, parameters
         self.targets, self.where = placement.targets, placement.where
         self.placement, self.statements, self.order = placement, statements, order
+        self.accesses: dict[Slot, dict[FusionGroup, list[Statement]]] = {}  # to each memory
+        for g in plan.groups:
+            for statement in statements[g]:
+                for memory in touched(statement):
+                    self.accesses.setdefault(memory, {}).setdefault(g, []).append(statement)
 
     def place(self) -> list[Statement]:
         """Alias each result with its target; where that is not legal, return the copies to do."""
@@ -51,7 +56,7 @@ class Results:
             free = own and source.alias_of is None and target not in taken
             free = free and list(source.layout) == list(target.layout)
             if free and self._may_use(node, source, target):
-                source.alias_of = target
+                self._alias(source, target)
             elif target in self.parameters and self._is_overwritten(source):
                 # two results may read each other's old memory: all are saved before any is moved
                 saved = Slot(target.shape, target.dtype)
@@ -61,6 +66,12 @@ class Results:
                 (moves if target in self.parameters else early).append(copy(target, source))
             taken.add(target)
         return early + moves
+
+    def _alias(self, source: Slot, target: Slot) -> None:
+        source.alias_of = target
+        accesses = self.accesses.setdefault(target.memory, {})
+        for g, statements in self.accesses.pop(source, {}).items():
+            accesses.setdefault(g, []).extend(statements)
 
     def _is_overwritten(self, source: Slot) -> bool:
         """True if a result is also moved into this memory."""
@@ -75,7 +86,7 @@ class Results:
         if is_partitioned(node):  # its parts are written one by one; others may read all of it
             return False
         writer = self.plan.stored[node]
-        readers = [g for g in self.plan.groups if self._reads(g, target)]
+        readers = self.accesses.get(target.memory, {})
         others = [g for g in readers if g is not writer]
         if writer.opaque is not None:
             may_write = self._starts_with(writer, source, target)
@@ -86,14 +97,13 @@ class Results:
     def _starts_with(self, g: FusionGroup, source: Slot, target: Slot) -> bool:
         """True if a loop only copies the target into its carry: the carry can then alias the
         target."""
-        for kernel in (s for s in self.statements[g] if isinstance(s, Kernel)):
-            if kernel.slots == [target, source] or kernel.slots == [source, target]:
-                others = [k for k in self.statements[g] if k is not kernel]
-                return not any(target in touched(k) for k in others)
-        return not any(target in touched(k) for k in self.statements[g])
-
-    def _reads(self, g: FusionGroup, target: Slot) -> bool:
-        return any(target.memory in touched(statement) for statement in self.statements[g])
+        accesses = dict.fromkeys(self.accesses.get(target.memory, {}).get(g, []))
+        copies = [
+            s
+            for s in accesses
+            if isinstance(s, Kernel) and s.slots in ([target, source], [source, target])
+        ]
+        return len(accesses) == len(copies[:1])
 
     def _in_place(self, g: FusionGroup, source: Slot, target: Slot) -> bool:
         """True if the writer reads the target only at the element that it then writes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from lamina.engines.llvm.loopopt.block_reduction import block_reduction
@@ -11,11 +11,13 @@ from lamina.engines.llvm.loopopt.fuse import fuse
 from lamina.engines.llvm.loopopt.split_reduction import split_reduction
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import ExprBuilder
+from lamina.engines.llvm.loops.nest import ExprBuilder, Nest
+from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.loops.structure import structure
 from lamina.engines.llvm.program.footprints import Footprints, row_footprints
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.row_parallel import independent_rows
-from lamina.engines.llvm.program.statements import Statement, leaves, loops, map_bodies
+from lamina.engines.llvm.program.statements import Statement, kernels_of, loops, map_bodies
 from lamina.engines.llvm.schedule.choose import choose
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import Dim
@@ -58,18 +60,31 @@ def block_reductions(program: Program, target: Target) -> Program:
 
 
 def coalesce_loops(program: Program, target: Target) -> Program:
-    """Interchange and coalesce the loops of each kernel (loopopt/coalesce.py)."""
+    """Interchange and coalesce the loops of each kernel (loopopt/coalesce.py).
+
+    Kernels of one structure get one nest, so that later passes and code generation meet each
+    structure once."""
+    made: dict[Hashable, Nest] = {}
+    different: dict[Hashable, Nest] = {}
 
     def coalesced(kernel: Kernel) -> list[Kernel]:
-        return [replace(kernel, nest=coalesce(kernel.nest, ExprBuilder(), target.costs))]
+        key = structure(kernel.nest)
+        if key not in made:
+            nest = coalesce(kernel.nest, ExprBuilder(), target.costs)
+            made[key] = different.setdefault(structure(nest), nest)
+        return [replace(kernel, nest=made[key])]
 
     return _replaced(program, coalesced)
 
 
 def schedule_kernels(program: Program, target: Target) -> Program:
-    """Choose each kernel's schedule, once (schedule/choose.py)."""
-    for kernel in [k for k in leaves(program.statements) if isinstance(k, Kernel)]:
-        kernel.schedule = choose(kernel.nest, target)
+    """Choose each kernel's schedule, once for each nest (schedule/choose.py)."""
+    chosen: dict[int, Schedule] = {}
+    for kernel in kernels_of(program.statements):
+        nest = kernel.nest
+        if id(nest) not in chosen:
+            chosen[id(nest)] = choose(nest, target)
+        kernel.schedule = chosen[id(nest)]
     return program
 
 

@@ -46,12 +46,13 @@ def peel_loops(program: Program) -> Program:
         before = statements[:place]
         first = _first_versions(loop, _zeros_before(before))
         set_again = _written(before) if statements is not program.statements else None
+        last_places = {leaf: k for k, s in enumerate(loop.statements) for leaf in leaves([s])}
         last = {
             kernel
-            for kernel in loop.statements
+            for at, kernel in enumerate(loop.statements)
             if isinstance(kernel, Kernel)
             and (set_again is None or kernel.written <= set_again)
-            and _is_idle_in_last(kernel, loop, readers)
+            and _is_idle_in_last(kernel, at, last_places, readers)
         }
         loop.statements = [_peeled(statement, first, last) for statement in loop.statements]
     return program
@@ -148,15 +149,18 @@ def _written(statements: Sequence[Statement]) -> set[Slot]:
     return {m for s in statements if isinstance(s, Kernel) for m in s.written}
 
 
-def _is_idle_in_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
-    """True if only the next iteration reads what the kernel writes."""
-    place = loop.statements.index(kernel)
-    here = set(leaves(loop.statements))
-    later = set(leaves(loop.statements[place + 1 :])) | {kernel}
+def _is_idle_in_last(
+    kernel: Kernel, place: int, last_places: Mapping[object, int], readers: Readers
+) -> bool:
+    """True if only the next iteration reads what the kernel writes: statements of the loop at or
+    before its own place. `last_places` has the last place of every statement of the loop."""
     return all(
         slot.kind == "temporary"
         and not _is_element(kernel, slot)
-        and readers.get(slot, set()) <= here - later
+        and all(
+            reader is not kernel and last_places.get(reader, place + 1) <= place
+            for reader in readers.get(slot, ())
+        )
         for slot in kernel.written
     )
 
