@@ -50,6 +50,10 @@ def test_short_calls_that_gain_from_threads_keep_them():
         quiet.took(21e-6, 2)
 
 
+def test_calls_that_would_take_a_second_on_one_thread_are_not_tried_there():
+    assert after(*[0.6] * 10).threads(2) == 2
+
+
 def test_long_calls_are_compared_early():
     crowded = after(0.4, 0.4)
     assert crowded.threads(2) == 1

@@ -21,7 +21,7 @@ FLOORS = [
     ["namespaces", "errors", "elsewhere", "version", "distinct", "defaults", "floatx", "arguments"],
     ["signatures", "context"],
     ["settings", "registry", "configuration", "restoring", "tree"],
-    ["locks", "interrupts", "files", "dlpack", "protobuf", "notebook"],
+    ["locks", "interrupts", "collecting", "files", "dlpack", "protobuf", "notebook"],
     ["ir", "annotations"],
     ["reference"],
     ["autodiff"],

@@ -11,6 +11,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 import numpy as np
 
 from lamina import context, engines, tree
+from lamina.collecting import uncollected
 from lamina.distinct import distinct
 from lamina.engines import Executable
 from lamina.errors import ShapeError
@@ -87,6 +88,7 @@ def compile_stats() -> CompileStats:
     return CompileStats(STATS.count, STATS.seconds, list(STATS.reasons))
 
 
+@uncollected()
 def build(
     recorded: Recorded, reason: str, flush_denormals: bool = False, chosen: str | None = None
 ) -> Executable:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.collecting import uncollected
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
 from lamina.ir.types import TensorType
 from lamina.tensor import Tensor, as_node, as_tensor, from_node
@@ -38,6 +39,7 @@ class Recorded:
         return {at[v]: self.outputs + k for k, v in enumerate(self.changed)}
 
 
+@uncollected()
 def record(f: Callable[..., Any], types: Sequence[TensorType], name: str = "main") -> Recorded:
     """Trace f on symbolic tensors of the given types; f takes them as positional arguments."""
     nodes = [parameter(t, f"x{k}") for k, t in enumerate(types)]

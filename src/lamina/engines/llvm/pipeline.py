@@ -13,13 +13,14 @@ key made of the simplified graph's text.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
-from lamina.engines.llvm.codegen.program import Driven, drive
+from lamina.engines.llvm.codegen.program import DRIVER, Driven, drive
 from lamina.engines.llvm.codegen.versions import emit
 from lamina.engines.llvm.graph.legalize import legalize
 from lamina.engines.llvm.graph.partitions import distribute_maps
@@ -58,6 +59,7 @@ from lamina.ir.types import Dim, Extent, symbols
 from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
 from lamina.settings import settings
 
+LONG_DRIVER = 100_000  # characters: of about 60 kernels
 _Signature = tuple[Schedule, int, bool]  # number of parameters, whether two share memory
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
@@ -260,13 +262,23 @@ def _objects(texts: list[str]) -> list[bytes]:
     keys = [hashlib.sha256((processor + t).encode()).hexdigest() for t in texts]
     missing = [k for k in dict.fromkeys(keys) if k not in OBJECTS]
     by_key = dict(zip(keys, texts, strict=True))
-    compiled = toolchain.compile_objects([by_key[k] for k in missing])
+    wanted = [by_key[k] for k in missing]
+    compiled = toolchain.compile_objects(wanted, level=[_level(text) for text in wanted])
     fresh = dict(zip(missing, compiled, strict=True))
     found = [fresh[k] if k in fresh else OBJECTS[k] for k in keys]
     OBJECTS.update(fresh)
     while len(OBJECTS) > limits.KEPT_OBJECTS:
         OBJECTS.popitem(last=False)
     return found
+
+
+def _level(text: str) -> int:
+    """The effort of LLVM's code generator. The function of a long program, which only calls
+    kernels, would take it as long as a third of the kernels."""
+    is_driver = f"@{DRIVER}(" in text
+    if is_driver and len(text) > LONG_DRIVER and sys.platform != "win32":  # frames of a page there
+        return 0
+    return 2
 
 
 # ---- the plan ----------------------------------------------------------------------------------

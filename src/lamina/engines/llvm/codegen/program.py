@@ -41,6 +41,7 @@ from lamina.engines.llvm.schedule.cost import operations
 from lamina.ir.types import Dim, Extent, exact_division
 from lamina.ir.typical import guess
 
+DRIVER = "program"  # the symbol of a program's function
 UNMOVED: Mapping[Slot, Value] = {}
 
 
@@ -68,7 +69,7 @@ class Driver:
         self.program, self.kernels, self.symbols = program, kernels, symbols
         self.module = Module()
         args = [("table", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
-        function = self.module.function("program", args)
+        function = self.module.function(DRIVER, args)
         self.b: Builder = function.builder
         self.table, self.thread, self.threads, sync = function.args
         self.stops = Stops(self.b, self.thread, self.threads, sync)

@@ -12,8 +12,9 @@ index is that index again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lamina.ir.types import Dim, Extent, Shape, exact_division, is_static
@@ -79,7 +80,7 @@ class Index:
     def __init__(self, terms: Mapping[Atom, Dim], offset: Dim = 0) -> None:
         self.terms = {a: c for a, c in terms.items() if c != 0}
         self.offset = offset
-        self._hash = hash((frozenset(self.terms.items()), offset))
+        self._hash: int | None = None
         self._vars: frozenset[Var] | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -88,6 +89,8 @@ class Index:
         )
 
     def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((frozenset(self.terms.items()), self.offset))
         return self._hash
 
     def __add__(self, other: Index | Dim) -> Index:
@@ -303,14 +306,16 @@ def reshaped(position: Sequence[Index], source: Shape, target: Shape) -> list[In
     """Return the position in `target` of the element at `position` in `source`, group by group, so
     that axes which the reshape does not touch keep their index."""
     result: list[Index] = []
-    for (a0, a1), (b0, b1) in _groups(source, target):
+    for (a0, a1), (b0, b1) in _groups(tuple(source), tuple(target)):
         number = linear(position[a0:a1], source[a0:a1])
         result += delinear(number, target[b0:b1])
     return result
 
 
-def _groups(source: Shape, target: Shape) -> Iterable[tuple[tuple[int, int], tuple[int, int]]]:
+@lru_cache(maxsize=4096)
+def _groups(source: Shape, target: Shape) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Runs of axes of equal size, as short as possible."""
+    found = []
     i = j = 0
     while i < len(source) or j < len(target):
         a, b = i, j
@@ -318,7 +323,8 @@ def _groups(source: Shape, target: Shape) -> Iterable[tuple[tuple[int, int], tup
             i, j = i + 1, j + 1
         else:
             i, j = _grow(source, target, i, j)
-        yield (a, i), (b, j)
+        found.append(((a, i), (b, j)))
+    return found
 
 
 def _grow(source: Shape, target: Shape, a: int, b: int) -> tuple[int, int]:

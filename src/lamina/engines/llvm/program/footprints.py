@@ -15,14 +15,14 @@ size have the same rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Atom, Div, Index, Indirect, Mod, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Expr, index_exprs
+from lamina.engines.llvm.loops.nest import Expr, Nest, index_exprs
 from lamina.engines.llvm.loops.schedule import RowLoop
 from lamina.ir.types import Dim, Extent, evaluate, exact_division, is_nonnegative, is_static
 from lamina.ir.typical import TYPICAL_SIZES, guess
@@ -38,6 +38,9 @@ class Footprints:
     def __init__(self) -> None:
         self._accesses: dict[Kernel, list[Access]] = {}
         self._widths: dict[tuple[Kernel, RowLoop], Widths] = {}
+        self._local: dict[Hashable, list[Dim | None]] = {}  # widths of the accesses of a nest
+        self._counts: dict[tuple[Kernel, Var], Dim | None] = {}
+        self._nests: dict[int, Nest] = {}  # keeps the ids in the keys from being used again
 
     def accesses(self, kernel: Kernel) -> list[Access]:
         if kernel not in self._accesses:
@@ -49,11 +52,24 @@ class Footprints:
         key = (kernel, row_loop)
         if key not in self._widths:
             found: dict[Slot, Dim | None] = {}
-            for slot, index, limits in self.accesses(kernel):
-                width = _local_width(slot, index, row_loop, limits)
-                found[slot.memory] = width if found.get(slot.memory, width) == width else None
+            each = zip(self.accesses(kernel), self._local_widths(kernel, row_loop), strict=True)
+            for (slot, _, _), width in each:
+                memory = slot.memory
+                found[memory] = width if found.get(memory, width) == width else None
             self._widths[key] = found
         return self._widths[key]
+
+    def _local_widths(self, kernel: Kernel, row_loop: RowLoop) -> list[Dim | None]:
+        """Return the row width of each access; kernels that share their nest share it."""
+        slices = tuple(tuple(_slices(slot)) for slot in kernel.slots)
+        key = (id(kernel.nest), row_loop, slices)
+        if key not in self._local:
+            self._nests[id(kernel.nest)] = kernel.nest
+            self._local[key] = [
+                _local_width(slot, index, row_loop, limits)
+                for slot, index, limits in self.accesses(kernel)
+            ]
+        return self._local[key]
 
     # ---- row loops -------------------------------------------------------------------------------
     def row_counts(self, kernel: Kernel) -> list[Dim]:
@@ -66,6 +82,12 @@ class Footprints:
         return list(dict.fromkeys(count for _, _, count in found if count not in (0, 1)))
 
     def _count(self, kernel: Kernel, loop: Var) -> Dim | None:
+        key = (kernel, loop)
+        if key not in self._counts:
+            self._counts[key] = self._counted(kernel, loop)
+        return self._counts[key]
+
+    def _counted(self, kernel: Kernel, loop: Var) -> Dim | None:
         if not is_static(loop.extent):
             return unknown_rows(loop.extent)
         sizes = [_leading_size(kernel, s.buffer.number, s.index, loop) for s in kernel.nest.stores]
@@ -120,10 +142,13 @@ class Footprints:
                 return True
 
 
-def row_footprints(kernels: Mapping[Kernel, RowLoop]) -> dict[Slot, Dim] | None:
-    """Return the row width (elements) of each written buffer, if all accesses are row-local."""
+def row_footprints(
+    kernels: Mapping[Kernel, RowLoop], known: Footprints | None = None
+) -> dict[Slot, Dim] | None:
+    """Return the row width (elements) of each written buffer, if all accesses are row-local.
+    `known` are the footprints of kernels so far."""
     written = {slot for kernel in kernels for slot in kernel.written}
-    known, widths = Footprints(), dict[Slot, Dim]()
+    known, widths = known or Footprints(), dict[Slot, Dim]()
     for kernel, row_loop in kernels.items():
         for slot, width in known.widths(kernel, row_loop).items():
             if slot in written and (width is None or widths.setdefault(slot, width) != width):

@@ -34,9 +34,11 @@ class Results:
         statements: Mapping[FusionGroup, list[Statement]],
         order: GroupOrder,
     ) -> None:
-        self.graph, self.plan, self.parameters = graph, plan, parameters
+        self.graph, self.plan, self.parameters = graph, plan, frozenset(parameters)
         self.targets, self.where = placement.targets, placement.where
+        self.target_slots = frozenset(self.targets)
         self.placement, self.statements, self.order = placement, statements, order
+        self.sources = {self.where.get(r) for r in graph.results}
         self.accesses: dict[Slot, dict[FusionGroup, list[Statement]]] = {}  # to each memory
         for g in plan.groups:
             for statement in statements[g]:
@@ -75,13 +77,13 @@ class Results:
 
     def _is_overwritten(self, source: Slot) -> bool:
         """True if a result is also moved into this memory."""
-        return source in self.parameters and source in self.targets
+        return source in self.parameters and source in self.target_slots
 
     def _may_use(self, node: Node, source: Slot, target: Slot) -> bool:
         """True if the kernel that computes the node can write straight into the target's memory."""
         if target not in self.parameters:
             return True
-        if any(self.where.get(r) is target for r in self.graph.results):
+        if target in self.sources:
             return False
         if is_partitioned(node):  # its parts are written one by one; others may read all of it
             return False

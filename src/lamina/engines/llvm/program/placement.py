@@ -36,6 +36,8 @@ class Placement:
     ) -> None:
         self.graph, self.plan, self.targets, self.tables = graph, plan, targets, tables
         self.costs, self.readers = costs, users(graph.nodes())
+        places = enumerate(graph.results)
+        self.results = {node: k for k, node in reversed(list(places))}  # the first place of each
         self.where: dict[Node, Slot] = dict(zip(graph.parameters, parameters, strict=True))
         self.elements: dict[Node, list[Slot]] = {}
         self._place_tables()
@@ -88,8 +90,8 @@ class Placement:
     def _fresh(self, node: Node) -> Slot:
         """Return a buffer for a value, in the layout of its target, or in one that suits its
         readers."""
-        if node in self.graph.results:
-            strides = self.targets[self.graph.results.index(node)].strides
+        if node in self.results:
+            strides = self.targets[self.results[node]].strides
         else:
             strides = padded_strides(node, self.readers.get(node, []), self.costs)
         return Slot(node.shape, node.dtype, strides=strides)

@@ -44,13 +44,42 @@ def tile_rows(program: Program, target: Target) -> Program:
     """Tile neighboring kernels by rows where it pays: first by finer rows, then by batch rows."""
     touching, footprints = users_of_memory(program), Footprints()
     for finer in (True, False):
-        new = partial(_RowCluster, touching, target, footprints, finer)
+        new = partial(_RowCluster, touching, target, footprints, _RowBytes(footprints), finer)
         program.statements = clustered(program.statements, new, _has_no_rows)
     return program
 
 
 def _has_no_rows(loop: Loop) -> bool:
     return loop.rows is None
+
+
+class _RowBytes:
+    """The bytes that one row of a kernel accesses, each kernel computed once."""
+
+    def __init__(self, footprints: Footprints) -> None:
+        self.footprints = footprints
+        self.found: dict[tuple[Kernel, RowLoop], dict[Slot, float]] = {}
+        self.sizes: dict[Slot, float] = {}
+
+    def of(self, kernel: Kernel, row_loop: RowLoop) -> Mapping[Slot, float]:
+        """Return the bytes of each memory."""
+        key = (kernel, row_loop)
+        if key not in self.found:
+            found = self.found[key] = {}
+            for slot, index, limits in self.footprints.accesses(kernel):
+                row = footprint_at(index, row_loop, limits)
+                if row is not None and row.width != 0:
+                    size: float = abs(evaluate(row.width, TYPICAL_SIZES)) * slot.dtype.itemsize
+                else:
+                    size = self._size(slot)
+                    size /= guess(row_loop.rows) if row_loop.loop in index.vars else 1
+                found[slot.memory] = max(found.get(slot.memory, 0), size)
+        return self.found[key]
+
+    def _size(self, slot: Slot) -> float:
+        if slot not in self.sizes:
+            self.sizes[slot] = guess(slot.bytes if slot.slice_of is None else slot.memory.bytes)
+        return self.sizes[slot]
 
 
 class _RowCluster(Cluster):
@@ -62,12 +91,13 @@ class _RowCluster(Cluster):
         touching: MemoryUsers,
         target: Target,
         footprints: Footprints,
+        row_bytes: _RowBytes,
         finer: bool,
         statements: Sequence[Statement],
     ) -> None:
         super().__init__()
         self.touching, self.target, self.finer = touching, target, finer
-        self.footprints = footprints
+        self.footprints, self.row_bytes = footprints, row_bytes
         self.rows: Dim | None = None  # of the batch; `kernels` has rows of the tile
         self.widths: Mapping[Slot, Dim] = {}
 
@@ -86,7 +116,7 @@ class _RowCluster(Cluster):
             return False
         if self.kernels and _rows(kernels) != _rows(self.kernels) and self._is_worth_it():
             return False  # this one has larger rows
-        widths = row_footprints(kernels)
+        widths = row_footprints(kernels, self.footprints)
         if widths is None or self._bytes(kernels) > self.target.costs.tile_most:
             return False
         self.members.append(statement)
@@ -133,14 +163,8 @@ class _RowCluster(Cluster):
         """Return the bytes that one row accesses, with what all rows read."""
         found: dict[Slot, float] = {}
         for kernel, row_loop in kernels.items():
-            for slot, index, limits in self.footprints.accesses(kernel):
-                row = footprint_at(index, row_loop, limits)
-                size: float = guess(slot.bytes if slot.slice_of is None else slot.memory.bytes)
-                if row is not None and row.width != 0:
-                    size = abs(evaluate(row.width, TYPICAL_SIZES)) * slot.dtype.itemsize
-                elif row_loop.loop in index.vars:
-                    size /= guess(row_loop.rows)
-                found[slot.memory] = max(found.get(slot.memory, 0), size)
+            for memory, size in self.row_bytes.of(kernel, row_loop).items():
+                found[memory] = max(found.get(memory, 0), size)
         return sum(found.values())
 
     def _contracted(self) -> dict[Slot, int]:

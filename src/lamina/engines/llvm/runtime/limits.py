@@ -25,7 +25,7 @@ LONG_CALL = 20e-3
 PROBE_LONG = 2
 """The call that is made on one thread, of long ones."""
 LONGEST_PROBE = 1.0
-"""Seconds of a call from which on none is tried on one thread: users would notice."""
+"""Seconds that the call on one thread may take, at perfect scaling: users would notice longer."""
 SLOW = 1.3
 """Factor to perfect scaling from which on a call is slow, where the time on one thread is not
 known."""

@@ -30,7 +30,7 @@ class CallHistory:
     def threads(self, most: int) -> int:
         """Return the number of threads of the next call."""
         due = self.calls >= (limits.PROBE if self.best < limits.LONG_CALL else limits.PROBE_LONG)
-        probing = due and self.one == float("inf") and self.best < limits.LONGEST_PROBE
+        probing = due and self.one == float("inf") and self.best * most < limits.LONGEST_PROBE
         return 1 if self.program.alone > 0 or probing else most
 
     def took(self, seconds: float, threads: int) -> None:
