@@ -19,8 +19,8 @@ _resumes = False  # whether the last pause to end turns the collector on again
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Pause the collector inside of the `with`, also where several threads do; also a decorator.
-    Where it is off already, it stays off."""
+    """Pause the collector inside of the `with`, which several threads may enter. Where it is off
+    already, it stays off."""
     global _pauses, _resumes
     with _lock:
         if _pauses == 0:

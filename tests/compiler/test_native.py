@@ -12,6 +12,7 @@ import pytest
 from lamina.engines.llvm.codegen.builder import Function, Module
 from lamina.engines.llvm.codegen.values import constant
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.compilation import compile_objects
 from lamina.errors import CompileError
 
 
@@ -43,7 +44,7 @@ def test_compiled_code_computes(level):
 
 
 def test_objects_call_each_other():
-    images = toolchain.compile_objects([doubling("f", 3.0), calling("g", "f")])
+    images = compile_objects([doubling("f", 3.0), calling("g", "f")])
     library = toolchain.link(images, ["g"])
     assert as_function(library, "g")(1.0) == 9.0
 
@@ -62,15 +63,15 @@ def test_parallel_compilation_gives_the_same_bytes_in_order(level):
     texts = [doubling(f"f{k}", float(k)) for k in range(24)]
     alone = [toolchain.compile_object(text, level) for text in texts]
     for workers in (1, 2, 5):
-        assert toolchain.compile_objects(texts, workers, level) == alone
-    assert toolchain.compile_objects([]) == []
+        assert compile_objects(texts, workers, level) == alone
+    assert compile_objects([]) == []
 
 
 def test_an_error_in_one_of_many_is_raised():
     texts = [doubling(), "define void @broken() { ret i32 0 }", doubling("other")]
     for workers in (1, 3):
         with pytest.raises(CompileError, match="broken"):
-            toolchain.compile_objects(texts, workers)
+            compile_objects(texts, workers)
 
 
 def test_text_that_parses_but_is_wrong_is_refused():
@@ -120,7 +121,7 @@ def resident() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_dropped_libraries_free_their_code():
     def build(k: int) -> None:
-        images = toolchain.compile_objects([doubling("f", float(k)), calling("g", "f")], workers=2)
+        images = compile_objects([doubling("f", float(k)), calling("g", "f")], workers=2)
         library = toolchain.link(images, ["f", "g"])
         assert as_function(library, "g")(1.0) == float(k) ** 2
 
@@ -137,12 +138,13 @@ def test_dropped_libraries_free_their_code():
 FORKING = """
 import os, signal, threading
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.compilation import compile_objects
 from test_native import as_function, doubling
 
 stop = False
 def compile_forever():
     while not stop:
-        toolchain.compile_objects([doubling(f"f{k}") for k in range(4)], workers=2)
+        compile_objects([doubling(f"f{k}") for k in range(4)], workers=2)
 
 toolchain.compile_object(doubling())  # llvmlite is imported: Python itself keeps no fork from that
 other = threading.Thread(target=compile_forever)

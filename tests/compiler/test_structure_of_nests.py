@@ -68,7 +68,7 @@ def deep(layers: int) -> Graph:
 
 
 def nests(layers: int) -> tuple[int, int, int]:
-    """How many kernels, nests and texts a network has."""
+    """Return the numbers of kernels, nests and texts of a network."""
     texts = kernel_texts(program_of(deep(layers), {}))
     found: dict[int, Nest] = {id(k.nest): k.nest for k in texts}
     return len(texts), len(found), len({text.symbol for text in texts.values()})

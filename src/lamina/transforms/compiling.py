@@ -88,7 +88,6 @@ def compile_stats() -> CompileStats:
     return CompileStats(STATS.count, STATS.seconds, list(STATS.reasons))
 
 
-@uncollected()
 def build(
     recorded: Recorded, reason: str, flush_denormals: bool = False, chosen: str | None = None
 ) -> Executable:
@@ -96,9 +95,10 @@ def build(
     is chosen."""
     began = time.perf_counter()
     held = range(recorded.inputs, len(recorded.graph.parameters))
-    executable = engines.engine(chosen).compile(
-        recorded.graph, recorded.updates, flush_denormals, held
-    )
+    with uncollected():
+        executable = engines.engine(chosen).compile(
+            recorded.graph, recorded.updates, flush_denormals, held
+        )
     STATS.note(reason, time.perf_counter() - began)
     return executable
 

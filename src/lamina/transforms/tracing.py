@@ -39,11 +39,10 @@ class Recorded:
         return {at[v]: self.outputs + k for k, v in enumerate(self.changed)}
 
 
-@uncollected()
 def record(f: Callable[..., Any], types: Sequence[TensorType], name: str = "main") -> Recorded:
     """Trace f on symbolic tensors of the given types; f takes them as positional arguments."""
     nodes = [parameter(t, f"x{k}") for k, t in enumerate(types)]
-    with tracing() as trace:
+    with uncollected(), tracing() as trace:
         leaves, structure = tree.flatten(f(*map(from_node, nodes)))
         outputs = [as_node(as_tensor(leaf)) for leaf in leaves]
     assigned = trace.assigned()

@@ -16,7 +16,7 @@ import hashlib
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -48,6 +48,7 @@ from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
 from lamina.engines.llvm.schedule.cost import operations
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.compilation import Compilation
 from lamina.engines.llvm.target.target import Target, target
 from lamina.engines.llvm.tools import dump
 from lamina.engines.llvm.tools.stages import GRAPH, PROGRAM, SCHEDULED, KernelText, Pass, Stages
@@ -63,6 +64,10 @@ LONG_DRIVER = 100_000  # characters: of about 60 kernels
 _Signature = tuple[Schedule, int, bool]  # number of parameters, whether two share memory
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
+
+
+def _unused(text: str) -> None:
+    """A text that is not compiled."""
 
 
 def _plain(run: Callable[[Any], Any]) -> Callable[[Any, Target], Any]:
@@ -114,7 +119,8 @@ def compile_graph(
     if found is not None:
         image = Image.unpacked(found)
     else:
-        image = image_of(stages_of(graph, updates, log))
+        with Objects() as objects:
+            image = image_of(stages_of(graph, updates, log, begin=objects.begin), objects)
         log.passed("compile")
         cache.store(key, image.packed())
     return log.ready(LlvmProgram(image, recorded, updates, flush_denormals))
@@ -204,13 +210,16 @@ def stages_of(
     updates: Mapping[int, int],
     log: dump.Log = dump.SILENT,
     drive: Callable[..., Driven] = drive,
+    begin: Callable[[str], None] = _unused,
 ) -> Stages:
-    """Everything up to LLVM text, of a simplified graph; `drive` writes the program's function."""
+    """Everything up to LLVM text, of a simplified graph; `drive` writes the program's function, and
+    `begin` may begin to compile a text while others are made."""
     program = program_of(graph, updates, log)
-    kernels = kernel_texts(program)
+    kernels = kernel_texts(program, begin)
     log.passed("emit")
     called = {kernel: (text.symbol, text.sizes) for kernel, text in kernels.items()}
     driven = drive(program, called, _symbols(graph))
+    begin(str(driven.module))
     plan = _plan(graph, program, driven, list(kernels))
     stages = Stages(graph, program, kernels, driven, plan)
     log.passed("drive")
@@ -219,7 +228,9 @@ def stages_of(
 
 
 # ---- text and objects --------------------------------------------------------------------------
-def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
+def kernel_texts(
+    program: Program, begin: Callable[[str], None] = _unused
+) -> dict[Kernel, KernelText]:
     """The LLVM text of each kernel; equal kernels have equal symbols."""
     known: dict[int, list[tuple[_Signature, KernelText]]] = {}  # by nest: kernels may share it
     texts: dict[Kernel, KernelText] = {}
@@ -232,6 +243,7 @@ def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
         if found is None:
             found = _kernel_text(kernel.nest, *signature)
             forms.append((signature, found))
+            begin(found.text)
         texts[kernel] = found
     return texts
 
@@ -243,33 +255,49 @@ def _kernel_text(nest: Nest, schedule: Schedule, parameters: int, aliased: bool)
     return KernelText(symbol, text.replace("@KERNEL(", f"@{symbol}("), sizes)
 
 
-def image_of(stages: Stages) -> Image:
+def image_of(stages: Stages, objects: Objects) -> Image:
     """The compiled program: every text as an object."""
     texts = list({k.symbol: k.text for k in stages.kernels.values()}.values())
-    objects = _objects([*texts, str(stages.driven.module)])
     tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]
-    return Image(stages.plan, objects, tables)
+    return Image(stages.plan, objects.of([*texts, str(stages.driven.module)]), tables)
 
 
 def _symbols(graph: Graph) -> list[str]:
     return sorted(symbols(d for p in graph.parameters for d in p.shape))
 
 
-def _objects(texts: list[str]) -> list[bytes]:
-    """Return object code of each text; a text that this process compiled before is not
-    recompiled."""
-    processor = repr(toolchain.host())
-    keys = [hashlib.sha256((processor + t).encode()).hexdigest() for t in texts]
-    missing = [k for k in dict.fromkeys(keys) if k not in OBJECTS]
-    by_key = dict(zip(keys, texts, strict=True))
-    wanted = [by_key[k] for k in missing]
-    compiled = toolchain.compile_objects(wanted, level=[_level(text) for text in wanted])
-    fresh = dict(zip(missing, compiled, strict=True))
-    found = [fresh[k] if k in fresh else OBJECTS[k] for k in keys]
-    OBJECTS.update(fresh)
-    while len(OBJECTS) > limits.KEPT_OBJECTS:
-        OBJECTS.popitem(last=False)
-    return found
+class Objects:
+    """Object code of texts; one that this process compiled before is not compiled again."""
+
+    def __init__(self) -> None:
+        self.jobs, self.processor = Compilation(), repr(toolchain.host())
+
+    def __enter__(self) -> Self:
+        self.jobs.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.jobs.__exit__()
+
+    def begin(self, text: str) -> None:
+        """Begin to compile a text."""
+        if self._key(text) not in OBJECTS:
+            self.jobs.begin(text, _level(text))
+
+    def of(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the object code of each text."""
+        found: list[bytes] = []
+        for text in texts:
+            self.begin(text)
+            known = OBJECTS.get(self._key(text))
+            found.append(self.jobs.object(text) if known is None else known)
+        OBJECTS.update(zip(map(self._key, texts), found, strict=True))
+        while len(OBJECTS) > limits.KEPT_OBJECTS:
+            OBJECTS.popitem(last=False)
+        return found
+
+    def _key(self, text: str) -> str:
+        return hashlib.sha256((self.processor + text).encode()).hexdigest()
 
 
 def _level(text: str) -> int:

@@ -156,8 +156,11 @@ class Memory:
         path: tuple[Any, ...] = ("at", buffer.number)
         for level, group in itertools.groupby(steps, key=lambda s: s[0]):
             terms = list(group)
-            counted = Counter(key for _, key, _ in terms)  # equal terms add up
-            path = (*path, level, frozenset(counted.items()))
+            if len(terms) == 1:
+                path = (*path, level, frozenset({(terms[0][1], 1)}))
+            else:
+                counted = Counter(key for _, key, _ in terms)  # equal terms add up
+                path = (*path, level, frozenset(counted.items()))
             known = self.scope.known(path)
             if known is None:
                 total = constant("i64", 0)

@@ -23,7 +23,7 @@ from enum import Enum
 from typing import Any
 
 from lamina.engines.llvm.loops.index import Var
-from lamina.ir.types import Dim, is_static
+from lamina.ir.types import Dim, is_nonnegative, is_static
 
 
 class Tail(Enum):
@@ -55,6 +55,11 @@ class Condition:
     loop: Var
     limit: int
     below: bool = True
+
+    @property
+    def is_decided(self) -> bool:
+        """True if the extent is at least the limit for all sizes of at least 1."""
+        return is_nonnegative(self.loop.extent - self.limit)
 
     def __str__(self) -> str:
         return f"{self.loop.name} {'<' if self.below else '>='} {self.limit}"
@@ -147,6 +152,18 @@ class Schedule:
             full_rows = Tail.FULL_OR_CLAMPED if self.full_rows else Tail.CLAMPED
             tails[row] = Tail.FULL_OR_MASKED if row is self.vector else full_rows
         return replace(self, row_loop=row_loop, tails=tails, versions=tuple(versions))
+
+    def reachable(self) -> Schedule:
+        """Return the schedule without versions that no size selects. Sizes of 0 do not count: they
+        leave nothing to compute, or sums of no terms."""
+        versions: list[Version] = []
+        for version in self.versions:
+            each = Version(version.condition, version.schedule.reachable())
+            if not version.condition.is_decided:
+                versions.append(each)
+            elif not version.condition.below:
+                return replace(each.schedule, versions=(*versions, *each.schedule.versions))
+        return replace(self, versions=tuple(versions))
 
     def __str__(self) -> str:
         return "; ".join([", ".join(self._parts()), *map(str, self.versions)])

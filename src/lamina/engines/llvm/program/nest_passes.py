@@ -83,7 +83,7 @@ def schedule_kernels(program: Program, target: Target) -> Program:
     for kernel in kernels_of(program.statements):
         nest = kernel.nest
         if id(nest) not in chosen:
-            chosen[id(nest)] = choose(nest, target)
+            chosen[id(nest)] = choose(nest, target).reachable()
         kernel.schedule = chosen[id(nest)]
     return program
 

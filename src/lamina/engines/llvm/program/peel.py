@@ -46,7 +46,9 @@ def peel_loops(program: Program) -> Program:
         before = statements[:place]
         first = _first_versions(loop, _zeros_before(before))
         set_again = _written(before) if statements is not program.statements else None
-        last_places = {leaf: k for k, s in enumerate(loop.statements) for leaf in leaves([s])}
+        last_places: dict[object, int] = {
+            leaf: k for k, s in enumerate(loop.statements) for leaf in leaves([s])
+        }
         last = {
             kernel
             for at, kernel in enumerate(loop.statements)

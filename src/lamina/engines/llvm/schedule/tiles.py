@@ -41,8 +41,10 @@ def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
 
 def _reused(nest: Nest, vector: Var) -> list[Var]:
     """Return the spatial loops along which an operand is invariant, so that unrolling reuses it;
-    preferably those along which vector operands are."""
-    loads = nest.accumulator_loads()
+    preferably those along which vector operands are. Operands that no reduction loop changes stay
+    in registers anyway."""
+    over = frozenset(nest.reductions)
+    loads = [e for e in nest.accumulator_loads() if e.vars & over]
     found = [
         v
         for v in nest.loops

@@ -35,7 +35,7 @@ class Level(NamedTuple):
 
 
 LEVELS = {
-    0: Level(codegen=0),  # fastest to compile, ten times slower code: for comparison
+    0: Level(codegen=0),  # fastest to compile, ten times slower loops: calls of many kernels
     1: Level(codegen=1),
     2: Level(codegen=2),  # text that is written the way it should run
     3: Level(codegen=2, simplify=2),  # text with repeated or loop-invariant work in it
@@ -159,23 +159,6 @@ def compile_object(text: str, level: int = 2, processor: Host | None = None) -> 
     """
     with _module(text, level, processor) as (machine, module):
         return _emit(machine, module)
-
-
-def compile_objects(
-    texts: Sequence[str], workers: int | None = None, level: int = 2
-) -> list[bytes]:
-    """`compile_object` for each text, in parallel threads (by default `settings.threads`)."""
-    workers = min(workers or settings.threads, len(texts))
-    if workers <= 1:
-        return [compile_object(text, level) for text in texts]
-    from concurrent.futures import ThreadPoolExecutor
-
-    # the longest first: a long one begun last would keep the others waiting
-    order = sorted(range(len(texts)), key=lambda k: -len(texts[k]))
-    processor = host()  # settings of this thread do not hold in those of the pool
-    with ThreadPoolExecutor(workers, "lamina-compile") as pool:
-        jobs = {k: pool.submit(compile_object, texts[k], level, processor) for k in order}
-        return [jobs[k].result() for k in range(len(texts))]
 
 
 def assembly(text: str, level: int = 2) -> str:

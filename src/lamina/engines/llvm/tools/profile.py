@@ -135,7 +135,8 @@ class _Timed:
             return driven
 
         self.stages = pipeline.stages_of(extended, updates, drive=drive)
-        image = pipeline.image_of(self.stages)
+        with pipeline.Objects() as objects:
+            image = pipeline.image_of(self.stages, objects)
         self.program = LlvmProgram(image, extended, updates, flush_denormals=False)
 
     def run(self, arrays: Sequence[np.ndarray], runs: int) -> tuple[np.ndarray, float]:
