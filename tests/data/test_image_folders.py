@@ -578,3 +578,13 @@ def test_decoded_images_are_kept_for_later_passes_as_far_as_there_is_room(photos
         list(some.epoch(2))
     with pytest.raises(RangeError, match="keep_bytes"):
         read(photos, keep_bytes=-1)
+
+
+def test_a_folder_in_a_zip_file_is_found_below_its_only_folder(tmp_path):
+    files = {f"all/train/{name}": content for name, content in small_files(2).items()}
+    path = zipped(tmp_path / "photos.zip", files)
+    for inner in ("all/train", "train"):
+        data = image_dataset_from_directory(path / inner, image_size=None, verbose=False)
+        assert data.class_names == sorted(COLORS)
+    with pytest.raises(DataError, match="holds no folder"):
+        image_dataset_from_directory(path / "test", verbose=False)

@@ -27,6 +27,12 @@ ACCURACY = {  # after a number of epochs on the small MNIST
 
 CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet", "resnet"}
 TEXTS = {"text_classification", "word_language_model"}  # in test_text_examples.py
+VISION = {  # in test_vision_examples.py
+    "detection_bccd",
+    "segmentation_em",
+    "imagenet",
+    "fine_tuning",
+}
 SEQUENCES = {  # in test_sequence_examples.py
     "vanishing_gradient",
     "sine_waves",
@@ -42,7 +48,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 
 def test_every_example_is_tested():
-    tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL, *SEQUENCES}
+    tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL, *SEQUENCES, *VISION}
     tested |= {"character_language_model", "tensor_parallel_transformer", *TEXTS}
     tested |= {"regularization", "batch_sizes"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

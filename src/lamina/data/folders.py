@@ -87,8 +87,10 @@ class Zipped:
     def _folder(self, inner: str) -> str:
         """The folder with a / at its end, or nothing; of a zipped folder, the folder."""
         prefix = f"{inner.strip('/')}/" if inner.strip("/") else ""
+        tops = sorted({path.partition("/")[0] for path in self._members if not _hidden(path)})
+        if prefix and len(tops) == 1 and tops[0] != prefix.partition("/")[0]:
+            prefix = f"{tops[0]}/{prefix}"  # below the only folder that there is
         if prefix and not any(path.startswith(prefix) for path in self._members):
-            tops = sorted({path.partition("/")[0] for path in self._members})
             raise DataError(
                 f"{self.file}: holds no folder {inner!r}; it begins with {describe(tops)}"
             )
