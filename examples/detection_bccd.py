@@ -87,7 +87,7 @@ def evaluated(model, data) -> lm.metrics.MeanAveragePrecision:
 
 
 def draw(model, data, path: str, count: int = 4) -> None:
-    """Draw what is found in some images beside what is labeled (needs Pillow)."""
+    """Draw labeled boxes of some images, and below them the detected ones (needs Pillow)."""
     batch = next(data.epoch(0))
     images, truth = batch["images"][:count], batch["bounding_boxes"]
     found = model.detect(images, score=0.3)
