@@ -77,6 +77,14 @@ def _trained_recurrent(units: int, rows: int) -> tuple[Callable[..., Any], Shape
     return lm.grad(lambda u, xs: lm.sum(run(xs, u) ** 2)), [shapes[1], shapes[0]]
 
 
+def _square(side: int, rows: int | None = None) -> tuple[Callable[..., Any], Shapes]:
+    return lambda x, w: x @ w, [(rows or side, side), (side, side)]
+
+
+def _square_transposed(side: int) -> tuple[Callable[..., Any], Shapes]:
+    return lambda x, w: lm.matmul(x, lm.transpose(w)), [(side, side), (side, side)]
+
+
 def _projected(size: int) -> tuple[Callable[..., Any], Shapes]:
     """A recurrent layer after a product with `size` KiB of weights."""
     units, features = 64, max(size * 256 // 64, 8)
@@ -247,6 +255,10 @@ ROWS = [
     Row("piece", 1, UNLIMITED, "elements", (4, 8, 16, 64), _parts),
     Row("split_reads", 0, UNLIMITED, "units", (16, 32, 64, 128), _stacked, 1, threads=2),
     Row("block_panel_l1", 0, UNLIMITED, "terms", (256, 512, 1024, 2048, 8192), _contraction),
+    Row("packed_bytes", 0, UNLIMITED, "side", (256, 512, 768, 1024, 2048), _square),
+    Row("packed_rows", 1, UNLIMITED, "rows", (8, 16, 32, 64, 128), lambda n: _square(1024, n),
+        also={"packed_bytes": 0}),
+    Row("packed_transposed", 0, UNLIMITED, "side", (64, 128, 256, 512), _square_transposed),
     Row("gather", 0, UNLIMITED, "stride", (2, 16), _gathered),
     Row("short_loop", UNLIMITED, 0, "iterations", (2, 4, 8, 16, 64), _inner),
     Row("update_arrays", 0, UNLIMITED, "arrays", (2, 3, 4, 6), _several),

@@ -14,6 +14,7 @@ from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, Store
 from lamina.engines.llvm.loops.schedule import (
     Condition,
+    Packing,
     Prefetch,
     RowLoop,
     Schedule,
@@ -33,6 +34,9 @@ from lamina.transforms.tracing import record
 from small_programs import EAGER, NORMAL, WHOLE, programs
 
 ROWS, COLUMNS = Var("i", 40), Var("j", 40)
+TERMS = Var("k", 8)
+OTHERWISE = Schedule((ROWS, COLUMNS), COLUMNS, 8, {ROWS: 4, COLUMNS: 1})
+PACKING = Packing(ROWS, COLUMNS, TERMS, 40, 1, 8, 40, 8, TERMS, COLUMNS, 3, OTHERWISE)
 
 
 def _kernels(program: Program) -> Iterator[Kernel]:
@@ -61,7 +65,7 @@ def test_code_has_exactly_the_versions_that_the_schedule_names() -> None:
     seen = {"small": 0, "allrows": 0, "part": 0, "llvm.masked": 0, "llvm.prefetch": 0}
     for kernel in KERNELS:
         nest, schedule = kernel.nest, kernel.chosen
-        text = str(emit(nest, schedule, "kernel", len(kernel.slots))[0])
+        text = str(emit(nest, schedule, "kernel", len(kernel.parameters))[0])
         outside = [v for v in nest.loops if v is schedule.vector]
         masked_or_full = any(
             each.tail(v) is Tail.FULL_OR_MASKED for each in _versions(schedule) for v in outside
@@ -94,7 +98,7 @@ def test_code_has_exactly_the_versions_that_the_schedule_names() -> None:
 def test_a_schedule_without_its_versions_has_code_without_them() -> None:
     kernel = next(k for k in KERNELS if k.chosen.versions)
     plain = replace(kernel.chosen, versions=())
-    assert "small" not in str(emit(kernel.nest, plain, "kernel", len(kernel.slots))[0])
+    assert "small" not in str(emit(kernel.nest, plain, "kernel", len(kernel.parameters))[0])
 
 
 def test_the_text_of_a_schedule_shows_every_choice() -> None:
@@ -115,6 +119,7 @@ def test_the_text_of_a_schedule_shows_every_choice() -> None:
         prefetches=(Prefetch(3, 256, 4, 2, 32),),
         row_loop=RowLoop(row, 40, 1),
         serial=True,
+        packing=PACKING,
         versions=(Version(Condition(row, 4), Schedule((COLUMNS, row), None, 1)),),
     )
     default = Schedule((), None, 1)
@@ -123,7 +128,9 @@ def test_the_text_of_a_schedule_shows_every_choice() -> None:
             shown = replace(schedule, **{field.name: getattr(default, field.name)})
             assert str(shown) != str(schedule), field.name
     assert "b < 4: (order (j, b))" in str(schedule)
-    assert "b full or clamped" in str(schedule.restricted(RowLoop(row, 40, 1)))
+    plain = replace(schedule, packing=None)
+    assert "b full or clamped" in str(plain.restricted(RowLoop(row, 40, 1)))
+    assert schedule.restricted(RowLoop(row, 40, 1)).packing is None
 
 
 def test_a_restricted_loop_may_end_inside_of_any_tile_in_every_version() -> None:
@@ -143,9 +150,9 @@ def test_a_schedule_is_chosen_once_for_each_kernel(monkeypatch: pytest.MonkeyPat
 
     chosen: list[Nest] = []
 
-    def counted(nest: Nest, target: object) -> Schedule:
+    def counted(nest: Nest, target: object, slots: int) -> Schedule:
         chosen.append(nest)
-        return choosing.choose(nest, target)  # type: ignore[arg-type]
+        return choosing.choose(nest, target, slots)  # type: ignore[arg-type]
 
     monkeypatch.setattr(nest_passes, "choose", counted)
     (small,) = [each for each in programs() if each.name == "lstm_gradient"]

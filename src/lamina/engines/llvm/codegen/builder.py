@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from lamina.engines.llvm.codegen.instructions import Instructions
 from lamina.engines.llvm.codegen.values import Value, bits, constant, lanes, scalar, suffix, vector
 
-NEAREST, DATA = 3, 1  # into the first cache; LLVM's words
+NEAREST, SECOND, DATA = 3, 2, 1  # into the first cache or the second one; LLVM's words
 
 
 # ---- functions and modules ---------------------------------------------------------------------
@@ -162,9 +162,10 @@ class Builder(Instructions):
         name = f"llvm.masked.store.{suffix(value.type)}.p0"
         self.call(name, "void", [value, address, align, mask])
 
-    def fetch(self, address: Value, write: bool) -> None:
-        """Prefetch the cache line of an address, for reading or writing."""
-        how = [constant("i32", word) for word in (int(write), NEAREST, DATA)]
+    def fetch(self, address: Value, write: bool, level: int = NEAREST) -> None:
+        """Prefetch the cache line of an address, for reading or writing, into the first cache or a
+        farther one."""
+        how = [constant("i32", word) for word in (int(write), level, DATA)]
         self.call("llvm.prefetch.p0", "void", [address, *how])
 
     # ---- control -------------------------------------------------------------------------------

@@ -77,6 +77,16 @@ class NestEmitter(Reductions):
                 self._tile({}, [])
             self._end()
 
+    def run_all(self) -> None:
+        """Run all tiles, of which there is at least one."""
+        counts = [self._tiles(v) for v in self.schedule.order]
+        total = counts[0]
+        for count in counts[1:]:
+            total = self.b.mul(total, count)
+        with self.space.scope():
+            self.hoisting.hoist()
+            self._runs(self.schedule.order, constant("i64", 0), total, counts)
+
     def _restrict_rows(self, row_loop: RowLoop) -> None:
         """Restrict the kernel to the rows of this call."""
         size = self.dim(row_loop.size)
@@ -104,8 +114,7 @@ class NestEmitter(Reductions):
         b = self.b
         *outer, inner = order
         if not outer:
-            with b.loop(begin, end, hint=inner.name) as loop:
-                self._tile({inner: loop.value}, [inner])
+            self._run(inner, begin, end)
             return
         head, body, done = b.label("run"), b.label("runbody"), b.label("rundone")
         # the counters at this thread's first tile, incremented with carry from then on
@@ -124,8 +133,8 @@ class NestEmitter(Reductions):
         b.place(body)
         stop = b.intrinsic("llvm.smin", counts[-1], b.add(first, b.sub(end, unit)))
         tiles = dict(zip(reversed(outer), places, strict=True))
-        with self._tiles_open(tiles, outer), b.loop(first, stop, hint=inner.name) as loop:
-            self._tile({inner: loop.value}, [inner])
+        with self._tiles_open(tiles, outer):
+            self._run(inner, first, stop)
         following = [b.add(unit, b.sub(stop, first)), constant("i64", 0)]
         carry = constant("i64", 1)
         for place, count in zip(places, reversed(counts[:-1]), strict=True):
@@ -136,6 +145,11 @@ class NestEmitter(Reductions):
         b.insert_phis(at, entry, zip(now, starts, following, strict=True))
         b.branch(head)
         b.place(done)
+
+    def _run(self, inner: Var, first: Value, stop: Value) -> None:
+        """Run tiles first..stop of the innermost tile loop."""
+        with self.b.loop(first, stop, hint=inner.name) as loop:
+            self._tile({inner: loop.value}, [inner])
 
     @contextmanager
     def _tiles_open(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> Iterator[None]:

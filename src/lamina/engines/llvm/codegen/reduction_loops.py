@@ -27,7 +27,8 @@ Coordinates = dict[Var, int]
 
 class Reductions:
     """Emits the accumulators of one nest under one schedule into a function. Where this code runs,
-    the extents of the loops in `below` are known to be smaller than these numbers."""
+    the extents of the loops in `below` are known to be smaller than these numbers. Buffers are
+    the function's arguments, unless `buffers` are given."""
 
     def __init__(
         self,
@@ -36,11 +37,12 @@ class Reductions:
         schedule: Schedule,
         sizes: dict[str, Value],
         below: Mapping[Var, int],
+        buffers: Sequence[Value] | None = None,
     ) -> None:
         self.function, self.nest, self.schedule, self.below = function, nest, schedule, below
         self.b: Builder = function.builder
         self.space = Scope(self.b, nest, schedule, sizes)
-        self.values = Expressions(self.space, function.args)
+        self.values = Expressions(self.space, function.args if buffers is None else buffers)
         self.hoisting = Hoisting(self.values)
         self.totals = Totals(self.b, nest, schedule, self.space.dim, below)
         self._prepare()

@@ -14,6 +14,7 @@ from functools import partial
 
 from lamina.engines.llvm.codegen.builder import Function, Module
 from lamina.engines.llvm.codegen.kernel import NestEmitter, kernel_symbols
+from lamina.engines.llvm.codegen.packed_product import PackedProduct
 from lamina.engines.llvm.codegen.pipelined_epilogue import PipelinedEpilogue
 from lamina.engines.llvm.codegen.prefetching import PrefetchingEmitter
 from lamina.engines.llvm.codegen.values import Value, constant
@@ -66,6 +67,7 @@ class _Versions:
     def _emitter(self, schedule: Schedule, below: Mapping[Var, int]) -> NestEmitter:
         kind = PrefetchingEmitter if schedule.prefetches else NestEmitter
         kind = PipelinedEpilogue if schedule.pipelined else kind
+        kind = PackedProduct if schedule.packing is not None else kind
         return kind(self.function, self.nest, schedule, self.sizes, below)
 
     def _branch(

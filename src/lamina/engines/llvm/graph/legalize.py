@@ -10,7 +10,8 @@
 An `identity` in the result requests materialization: fusion planning must store that value.
 
 Legality: always. Profitability: a copy must be read often enough (`Costs.few_rows`, `many_rows`,
-`short_sum`); two stages if the results are too few for several threads (`Costs.narrow_result`).
+`short_sum`), and the schedule must not copy blocks itself (`packed_transposed`); two stages if the
+results are too few for several threads (`Costs.narrow_result`).
 Changes bits: the order of sums.
 """
 
@@ -66,7 +67,7 @@ def _product(node: Node, materialized: Materialized) -> Node:
     rows = guess_size(n for d, n in enumerate(x.shape) if d not in used)
     terms = guess_size(y.shape[d] for d in over)
     wide = terms >= costs.short_sum and rows < costs.many_rows and y not in materialized.fixed
-    if rows < costs.few_rows or wide:
+    if rows < costs.few_rows or wide or _is_packed(node, materialized):
         return node
     order = (*batch, *over, *free)
     transposed = materialize(ops.transpose(y, permutation=order), materialized)
@@ -77,6 +78,27 @@ def _product(node: Node, materialized: Materialized) -> Node:
         "rhs_contracting_dimensions": tuple(at[d] for d in over),
     }
     return ops.dot_general(x, transposed, **moved)
+
+
+def _is_packed(node: Node, materialized: Materialized) -> bool:
+    """True if the schedule of a product will copy the right operand, which is contiguous along the
+    reduction (schedule/packing.py), so that it needs no transposed copy of all of it."""
+    (x, y), p, costs = node.args, node.params, materialized.target.costs
+    over = tuple(p["rhs_contracting_dimensions"])
+    if over != (y.ndim - 1,) or y in materialized.fixed or not node.dtype.is_float:
+        return False
+    batch = {*p["rhs_batching_dimensions"]}
+    used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
+    rows = [n for d, n in enumerate(x.shape) if d not in used]
+    columns = [n for d, n in enumerate(y.shape[:-1]) if d not in batch]
+    terms = y.shape[-1]
+    if not is_static(columns) or not is_static(terms) or int(terms) < costs.packed_terms:
+        return False
+    if not is_static(rows) and int(terms) < costs.short_sum:
+        return False  # of few rows, the transposed copy is better than no copy
+    count, width = guess_size(rows), guess_size(columns)
+    enough = width >= costs.packed_rows and count >= costs.packed_rows
+    return enough and count * width * int(terms) >= costs.packed_transposed
 
 
 # sum over t of dot(h[t], y[t]), h[0] = 0  ->  sum over all t but the first

@@ -10,8 +10,8 @@ run in the same order on any number of threads, each of which keeps its own tile
 (`Nest.sequential_outer`).
 
 Legality: sums of contractions. Profitability: the panel that one tile reads exceeds the nearest
-caches (`Costs.block_panel_l1`) and is read again by later tiles (`Costs.block_rows`). Changes bits:
-the blocks are added up one after another.
+caches (`Costs.block_panel_l1`) and is read again by later tiles (`Costs.block_rows`), and the
+schedule does not pack the operands. Changes bits: the blocks are added up one after another.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, linear, of
 from lamina.engines.llvm.loops.kernel import Kernel, epilogue_of, without_unused_buffers, zeros
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, ExprBuilder, Nest, Store
+from lamina.engines.llvm.loops.products import packing_conditions, product_of
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
@@ -74,6 +75,9 @@ def _pays(nest: Nest, target: Target) -> bool:
     size, machine, costs = dtype.itemsize, target.machine, target.costs
     if any(is_static(v.extent) and v.extent == 0 for v in nest.reductions):
         return False  # no first block would begin the sums
+    product = product_of(nest)
+    if product is not None and packing_conditions(product, target.costs) is not None:
+        return False  # the schedule blocks it, with copies of both operands
     terms = guess_size(v.extent for v in nest.reductions)
     results = guess_size(v.extent for v in nest.loops)
     panel = costs.block_columns * machine.lanes(8 * size)

@@ -24,17 +24,19 @@ class Kernel:
     """A nest and its buffers: buffer number k of the nest is `slots[k]`. Before `coalesce_loops`,
     each loop is an axis of the graph. The kernel prefetches the slots in `prefetched`, as its
     schedule says (program/prefetch.py). With `halo`, it writes only the halo of a buffer that other
-    kernels fill (program/halo.py)."""
+    kernels fill (program/halo.py). `scratch` is memory of each thread for packed operands."""
 
     nest: Nest
     slots: list[Slot]
     schedule: Schedule | None = None
     prefetched: list[Slot] = field(default_factory=list)
     halo: bool = False
+    scratch: Slot | None = None
 
     def set_row_loop(self, row_loop: RowLoop) -> None:
         """Let callers restrict the kernel to some of its rows."""
         self.schedule = self.chosen.restricted(row_loop)
+        self.scratch = self.scratch if self.schedule.packings else None
 
     @property
     def row_loop(self) -> RowLoop | None:
@@ -67,7 +69,8 @@ class Kernel:
     @property
     def parameters(self) -> list[Slot]:
         """The slots of which the native function takes the addresses."""
-        return [*self.slots, *self.prefetched]
+        scratch = [] if self.scratch is None else [self.scratch]
+        return [*self.slots, *scratch, *self.prefetched]
 
 
 def copy(into: Slot, source: Slot) -> Kernel:

@@ -95,6 +95,54 @@ class Prefetch:
 
 
 @dataclass(frozen=True)
+class Packing:
+    """Blocks of a product's operands that each thread copies to scratch memory
+    (schedule/packing.py, codegen/packed_product.py).
+
+    left, right     the spatial loops of the left and of the right operand (the vector loop)
+    over            the reduction, of which a block has at most `terms` iterations
+    rows            rows of a block of the left operand, a whole number of tiles
+    blocks          blocks of rows that use one copy of the right operand
+    panel           columns of a tile
+    columns         columns of a block of the right operand, a whole number of panels
+    left_along      the loop along which the left operand is copied, in memory order: left or over
+    right_along     that of the right operand: right or over, by in-register transposes
+    scratch         the number of the scratch buffer among the kernel's parameters
+    otherwise       the schedule without packing, for callers that restrict the kernel to few rows
+    """
+
+    left: Var
+    right: Var
+    over: Var
+    rows: int
+    blocks: int
+    panel: int
+    columns: int
+    terms: int
+    left_along: Var
+    right_along: Var
+    scratch: int
+    otherwise: Schedule
+
+    @property
+    def is_blocked(self) -> bool:
+        """True if there may be several blocks of terms."""
+        return not is_static(self.over.extent) or int(self.over.extent) > self.terms
+
+    @property
+    def is_transposed(self) -> bool:
+        """True if the right operand is contiguous along the reduction."""
+        return self.right_along is self.over
+
+    def __str__(self) -> str:
+        lines = f"{self.left.name} {self.blocks} x {self.rows} x {self.right.name} {self.columns}"
+        return (
+            f"pack blocks of {lines} x {self.over.name} {self.terms} "
+            f"along {self.left_along.name} and {self.right_along.name}"
+        )
+
+
+@dataclass(frozen=True)
 class Schedule:
     """The choices for one nest.
 
@@ -109,6 +157,7 @@ class Schedule:
     transposed          loads are contiguous along this loop (transpose.py)
     prefetches          buffers that the reduction prefetches for other kernels (prefetch.py)
     serial              one thread runs the kernel
+    packing             the blocks of a product that threads copy (packed_product.py)
     versions            the first whose condition holds is run instead
     """
 
@@ -127,6 +176,7 @@ class Schedule:
     transposed: Var | None = None
     prefetches: tuple[Prefetch, ...] = ()
     serial: bool = False
+    packing: Packing | None = None
     versions: tuple[Version, ...] = ()
 
     def step(self, var: Var) -> int:
@@ -143,8 +193,15 @@ class Schedule:
 
     def restricted(self, row_loop: RowLoop) -> Schedule:
         """Return the schedule where callers restrict a loop to some rows: any of its tiles may be
-        partial, unless tiles divide the rows."""
-        versions = (Version(v.condition, v.schedule.restricted(row_loop)) for v in self.versions)
+        partial, unless tiles divide the rows. Products of few rows are packed only if that saves
+        a transposed copy."""
+        if self.packing is not None and not self.packing.is_transposed:
+            return self.packing.otherwise.restricted(row_loop)
+        versions = (
+            Version(v.condition, v.schedule.restricted(row_loop))
+            for v in self.versions
+            if v.schedule.packing is None or v.schedule.packing.is_transposed
+        )
         row, size = row_loop.loop, row_loop.size
         tails, step = dict(self.tails), self.step(row)
         divides = is_static(size) and int(size) % step == 0 and self.tail(row) is Tail.EXACT
@@ -164,6 +221,12 @@ class Schedule:
             elif not version.condition.below:
                 return replace(each.schedule, versions=(*versions, *each.schedule.versions))
         return replace(self, versions=tuple(versions))
+
+    @property
+    def packings(self) -> list[Packing]:
+        """The packings of the schedule and of its versions."""
+        own = [] if self.packing is None else [self.packing]
+        return own + [p for v in self.versions for p in v.schedule.packings]
 
     def __str__(self) -> str:
         return "; ".join([", ".join(self._parts()), *map(str, self.versions)])
@@ -189,5 +252,7 @@ class Schedule:
         if self.pipelined:
             yield "pipelined epilogue"
         yield from map(str, self.prefetches)
+        if self.packing is not None:
+            yield str(self.packing)
         if self.serial:
             yield "one thread"

@@ -12,6 +12,7 @@ from lamina.engines.llvm.loopopt.split_reduction import split_reduction
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import ExprBuilder, Nest
+from lamina.engines.llvm.loops.packed import scratch_size
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.loops.structure import structure
 from lamina.engines.llvm.program.footprints import Footprints, row_footprints
@@ -78,13 +79,19 @@ def coalesce_loops(program: Program, target: Target) -> Program:
 
 
 def schedule_kernels(program: Program, target: Target) -> Program:
-    """Choose each kernel's schedule, once for each nest (schedule/choose.py)."""
-    chosen: dict[int, Schedule] = {}
+    """Choose each kernel's schedule, once for each nest (schedule/choose.py), and give kernels of
+    packed products scratch memory."""
+    chosen: dict[tuple[int, int], Schedule] = {}
     for kernel in kernels_of(program.statements):
-        nest = kernel.nest
-        if id(nest) not in chosen:
-            chosen[id(nest)] = choose(nest, target).reachable()
-        kernel.schedule = chosen[id(nest)]
+        nest, slots = kernel.nest, len(kernel.slots)
+        if (id(nest), slots) not in chosen:
+            chosen[id(nest), slots] = choose(nest, target, slots).reachable()
+        kernel.schedule = chosen[id(nest), slots]
+        packings = kernel.schedule.packings
+        if packings:
+            size = max(map(scratch_size, packings))
+            kernel.scratch = Slot((size,), nest.accumulators[0].dtype)
+            program.private.add(kernel.scratch)
     return program
 
 

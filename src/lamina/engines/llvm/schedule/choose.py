@@ -16,6 +16,7 @@ from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Expr, Nest, NestKind, walk
 from lamina.engines.llvm.loops.schedule import Condition, Schedule, Tail, Version
 from lamina.engines.llvm.schedule.cost import vector_cost, work
+from lamina.engines.llvm.schedule.packing import with_packing
 from lamina.engines.llvm.schedule.tiles import few_rows_tile, is_split_part, tile_of
 from lamina.engines.llvm.schedule.transpose import transposed_loop
 from lamina.engines.llvm.target.costs import Costs
@@ -24,8 +25,17 @@ from lamina.ir.types import is_static
 from lamina.ir.typical import guess, guess_size
 
 
-def choose(nest: Nest, target: Target) -> Schedule:
-    """Return the schedule of a nest."""
+def choose(nest: Nest, target: Target, slots: int | None = None) -> Schedule:
+    """Return the schedule of a nest, in a kernel with so many slots (by default, those it
+    accesses)."""
+    schedule, scratch = (
+        _without_packing(nest, target),
+        len(nest.buffers) if slots is None else slots,
+    )
+    return with_packing(nest, schedule, _lanes(nest, target), target, scratch)
+
+
+def _without_packing(nest: Nest, target: Target) -> Schedule:
     lanes = _lanes(nest, target)
     vector = _vector(nest, lanes, target.costs)
     if vector is None:

@@ -227,6 +227,37 @@ class Costs:
     at 20 000 operations, 0.90 at 100 000, 0.75 at 200 000 and 0.69 at 400 000, while they are
     awake."""
 
+    # ---- packed products (schedule/packing.py)
+    packed_bytes: int = 2 * MIB
+    """Bytes of a right operand that caches do not keep as it is: two L2, or one with few registers,
+    as a tile then reads it more often. Measured on a Zen 5 with 1 MiB of L2: of 256 KiB, packing
+    takes 1.08 times as long, of 1 MiB 1.05, of 2.25 MiB 0.96, of 4 MiB 0.9, of 16 MiB 0.75 (0.35
+    with AVX2)."""
+    packed_rows: int = 32
+    """Rows, and columns, for which a copy of the other operand pays: each element is used so often.
+    Measured: 0.98 at 16 rows, 0.85 at 32, 0.97 at 64 (of a right operand of 4 MiB)."""
+    packed_terms: int = 32
+    """Terms of a sum that take longer than the partial sums and the epilogue."""
+    packed_transposed: int = 1 << 20
+    """Products for which the copy of a right operand that is contiguous along the reduction pays,
+    compared with a transposed copy of all of it. Measured: 0.72 at 2^21, 0.82 at 2^24."""
+    packed_unknown: int = 1024
+    """The largest limit for an extent known only at run time: beyond, the version is too rarely
+    used for the time that it takes to compile."""
+    packed_block: int = 512
+    """Terms of a block at most."""
+    packed_panel: int = 48 * KIB
+    """Bytes of a panel of the right operand, which is read once for each tile: the first cache."""
+    packed_left: int = 384 * KIB
+    """Bytes of a block of the left operand, which is read once for each panel: three eighths of
+    L2."""
+    packed_right: int = 512 * KIB
+    """Bytes of a block of the right operand, which is read once for each block of the left one:
+    half of L2."""
+    packed_partial: int = 4 * MIB
+    """Bytes of partial sums, which are read and written once for each block of terms: a part of
+    L3."""
+
     # ---- passes on scheduled programs (program/)
     region_rows: int = 4
     """Rows for each thread from which on threads divide the rows of a parallel region: of fewer, a
@@ -277,6 +308,11 @@ class Costs:
             broadcast_registers=3 if machine.multiplies_by_element else 1,
             block_columns=4 if machine.vector_bits <= 128 else 2,
             masked_values=max(registers * 3 // 4, 1),
+            packed_bytes=machine.l2 * (2 if registers >= 24 else 1),
+            packed_panel=machine.l1,
+            packed_left=machine.l2 * 3 // 8,
+            packed_right=machine.l2 // 2,
+            packed_partial=max(min(4 * MIB, machine.l3 // max(machine.cores, 1)), machine.l2 // 2),
             row_alignment=8 if registers >= 24 else 4,
             region_shared=min(256 * KIB, machine.l2 // 4),
             tile_least=min(MIB, machine.l2 // 2),
@@ -329,6 +365,15 @@ class Costs:
             block_rows=0,
             block_panel_l1=0,
             short_loop=UNLIMITED,
+            packed_bytes=UNLIMITED,
+            packed_rows=1,
+            packed_terms=1,
+            packed_transposed=UNLIMITED,
+            packed_block=16,
+            packed_panel=KIB,
+            packed_left=KIB,
+            packed_right=2 * KIB,
+            packed_partial=4 * KIB,
             long_reduction=8,
             update_arrays=0,
             sure_rows=2,
@@ -349,6 +394,11 @@ class Costs:
             prefetch_interval=4,
             prefetch_lines=UNLIMITED,
         )
+
+    def packing(self) -> Costs:
+        """The thresholds at which every product is packed that may be: `block_reductions` and the
+        transposed copies of `legalize` then find little to do, so `eager` leaves products alone."""
+        return replace(self.eager(), packed_bytes=0, packed_transposed=0, packed_unknown=UNLIMITED)
 
     def key(self) -> list[float]:
         """All values, for the key of the cache."""
