@@ -19,16 +19,19 @@ partial sums, in order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from lamina.engines.llvm.codegen.builder import SECOND
 from lamina.engines.llvm.codegen.elementwise import register_type
 from lamina.engines.llvm.codegen.kernel import NestEmitter
-from lamina.engines.llvm.codegen.values import Value, constant, lanes, scalar
+from lamina.engines.llvm.codegen.packed_tile import PipelinedTile, Tile
+from lamina.engines.llvm.codegen.values import Value, bits, constant
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.packed import left_size, packed_nests, right_size
-from lamina.engines.llvm.loops.schedule import Packing, Schedule, Tail
+from lamina.engines.llvm.loops.schedule import Packing, Schedule
+from lamina.engines.llvm.schedule.packing import left_schedule, right_schedules, tile_schedule
+from lamina.engines.llvm.target.machine import ALIGNMENT
 from lamina.engines.llvm.target.target import target
 from lamina.ir.types import Dim, is_static
 
@@ -78,35 +81,14 @@ class PackedProduct(NestEmitter):
             nest = getattr(nests, nest_name)
             return kind(self.function, nest, schedule, self.space.sizes, {}, list(buffers))
 
-        self.left_copy = emitter(NestEmitter, "left", self._left_schedule())
-        self.right_copies = [emitter(NestEmitter, "right", s) for s in self._right_schedules()]
+        self.state = self._pending_tile()
+        self.left_copy = emitter(NestEmitter, "left", left_schedule(self.schedule, nests))
+        self.right_copies = [
+            emitter(NestEmitter, "right", s) for s in right_schedules(self.schedule, nests)
+        ]
         self.tile = self._tile_function()
         self.tiles: dict[Var, Value] = {}
         self.panel = constant("i64", packing.panel)
-
-    # ---- schedules of the parts ------------------------------------------------------------------
-    def _left_schedule(self) -> Schedule:
-        nests, lanes_ = self.nests, self.schedule.lanes
-        along, across = nests.term, nests.row
-        if self.packing.left_along is self.packing.left:
-            along, across = across, along
-        tails = {along: Tail.FULL_OR_MASKED}
-        return Schedule((across, along), along, lanes_, {along: 2}, tails=tails)
-
-    def _right_schedules(self) -> list[Schedule]:
-        """Return the schedules of the copies: of whole panels (of their squares, then of the rest),
-        and of a partial one."""
-        nests, lanes_ = self.nests, self.schedule.lanes
-        panel, column, term = nests.panel, nests.column, nests.term
-        count = self.packing.panel // lanes_
-        whole = Schedule((term, panel, column), column, lanes_, {column: count})
-        partial = replace(whole, tails={column: Tail.FULL_OR_MASKED})
-        if self.packing.right_along is self.packing.right:
-            return [whole, partial]
-        squares = Schedule(
-            (panel, column, term), column, lanes_, {term: lanes_, column: 1}, transposed=term
-        )
-        return [squares, whole, partial]
 
     def _tile_function(self) -> list[Var]:
         """Emit the function of a tile, separate so that no register is kept for other code. Return
@@ -114,19 +96,20 @@ class PackedProduct(NestEmitter):
         nests, ours, number = self.nests, self.function, self.left_number
         opened = [v for v in nests.product.loops if v is not nests.row and v is not nests.column]
         args = [(a.text[1:], a.type) for a in ours.args]
-        args += [(name, "ptr") for name in ("left", "right", "partial")]
+        args += [(name, "ptr") for name in ("left", "right", "partial", "state")]
         args += [(f"at{k}", "i64") for k in range(len(opened))]
         args += [(name, "i64") for name in ("row", "rows", "columns", "terms")]
         args += [(name, "i1") for name in ("later", "last")]
-        restrict = [*ours.noalias, "left", "right", "partial"] if ours.noalias else []
+        restrict = [*ours.noalias, "left", "right", "partial", "state"] if ours.noalias else []
         function = ours.module.function("tile", args, internal=True, noalias=restrict)
-        left, right, partial, *rest = function.args[number:]
+        left, right, partial, _, *rest = function.args[number:]
         places, (row, rows, columns, terms, later, last) = rest[: len(opened)], rest[len(opened) :]
         by_name = {a.text: a for a in function.args}
         sizes = {symbol: by_name[value.text] for symbol, value in self.space.sizes.items()}
         buffers = [*function.args[:number], left, right]
-        schedule = self._tile_schedule()
-        tile = _Tile(function, nests.product, schedule, sizes, {}, buffers)
+        schedule = tile_schedule(self.schedule, nests)
+        kind = PipelinedTile if schedule.pipelined else Tile
+        tile = kind(function, nests.product, schedule, sizes, {}, buffers)
         b = function.builder
         for var, value in zip(opened, places, strict=True):
             tile.space.open(var, value, None)
@@ -137,21 +120,40 @@ class PackedProduct(NestEmitter):
         b.ret()
         return opened
 
-    def _tile_schedule(self) -> Schedule:
-        nests, schedule = self.nests, self.schedule
-        unroll = {
-            nests.row: self.tile_rows,
-            nests.column: self.packing.panel // schedule.lanes,
-        }
-        return replace(
-            schedule,
-            order=(nests.row,),
-            vector=nests.column,
-            unroll=unroll,
-            tails={nests.row: Tail.CLAMPED, nests.column: Tail.FULL_OR_MASKED},
-            packing=None,
-            versions=(),
-        )
+    def _pending_tile(self) -> Value:
+        """Reserve memory for a tile whose epilogue is pending: accumulators, their number and
+        place."""
+        if not self.schedule.pipelined:
+            return Value("null", "ptr")
+        points = self.tile_rows * (self.packing.panel // self.schedule.lanes)
+        words = points * self.schedule.lanes * bits(self.element) // 64
+        self.pending_at = words
+        return self.b.reserve(f"[{words + 1 + len(self.nest.loops) + 2} x i64]", ALIGNMENT)
+
+    def _begin(self) -> None:
+        if self.schedule.pipelined:
+            self.b.store(constant("i64", 0), self.b.element(self.state, self.pending_at, "i64"))
+
+    def _end(self) -> None:
+        """Run the epilogue that is pending: in a tile without rows and terms."""
+        if self.schedule.pipelined:
+            zero, no, yes = constant("i64", 0), constant("i1", 0), constant("i1", 1)
+            self._call_tile(self.right, self.partial, {}, [zero] * 4, (no, yes))
+
+    def _call_tile(
+        self,
+        right: Value,
+        partial: Value,
+        opened: Opened,
+        numbers: Sequence[Value],
+        ends: tuple[Value, Value],
+    ) -> None:
+        """Call the function of a tile: `numbers` are its first row, rows, columns and terms."""
+        zero = constant("i64", 0)
+        places = [opened.get(v, zero) for v in self.tile]
+        memory = [self.left, right, partial, self.state]
+        values = [*self.function.args, *memory, *places, *numbers, *ends]
+        self.b.call("tile", "void", values)
 
     # ---- blocks --------------------------------------------------------------------------------
     def _share(self) -> None:
@@ -292,36 +294,27 @@ class PackedProduct(NestEmitter):
         count = self._up(rows.count, step)
         tiles = b.mul(self._up(self.row_block, step), blocks)
         share = self._up(after.terms.count, tiles)
-        with b.loop(0, here.count, hint="panel") as panel:
-            at = b.mul(panel.value, self.panel)
+        # an epilogue that updates arrays finds them in the order of memory
+        outer, inner = (count, here.count) if self.schedule.pipelined else (here.count, count)
+        with b.loop(0, outer, hint="outer") as far, b.loop(0, inner, hint="tile") as near:
+            tile, panel = far.value, near.value
+            if not self.schedule.pipelined:
+                tile, panel = panel, tile
+            at = b.mul(panel, self.panel)
             at_most = b.intrinsic("llvm.smin", b.sub(here.columns.count, at), self.panel)
             right = self._element(self.right, b.mul(at, constant("i64", packing.terms)))
-            before = b.add(
-                b.mul(number, constant("i64", packing.columns // packing.panel)), panel.value
-            )
-            with b.loop(0, count, hint="tile") as tile:
-                part = b.add(b.mul(number, self._up(self.row_block, step)), tile.value)
-                self._prefetch_right(after, panel.value, b.mul(part, share), share)
-                place = b.mul(b.add(b.mul(before, most), tile.value), size)
-                opened = {
-                    **self.outer,
-                    nests.left_at: rows.first,
-                    nests.right_at: b.add(here.columns.first, at),
-                }
-                values = [
-                    *self.function.args,
-                    self.left,
-                    right,
-                    self._element(self.partial, place),
-                    *(opened[v] for v in self.tile),
-                    b.mul(tile.value, step),
-                    rows.count,
-                    at_most,
-                    here.terms.count,
-                    later,
-                    is_last,
-                ]
-                b.call("tile", "void", values)
+            before = b.add(b.mul(number, constant("i64", packing.columns // packing.panel)), panel)
+            part = b.add(b.mul(number, self._up(self.row_block, step)), tile)
+            self._prefetch_right(after, panel, b.mul(part, share), share)
+            place = b.mul(b.add(b.mul(before, most), tile), size)
+            opened = {
+                **self.outer,
+                nests.left_at: rows.first,
+                nests.right_at: b.add(here.columns.first, at),
+            }
+            numbers = [b.mul(tile, step), rows.count, at_most, here.terms.count]
+            partial = self._element(self.partial, place)
+            self._call_tile(right, partial, opened, numbers, (later, is_last))
 
     def _prefetch_right(self, after: _Panels, panel: Value, low: Value, count: Value) -> None:
         """Prefetch `count` terms, from `low` on, of a panel of the next block of the right operand,
@@ -382,62 +375,3 @@ def _copy(emitter: NestEmitter, opened: Opened, ranges: Mapping[Var, tuple[Value
         for var, (begin, end) in ranges.items():
             emitter.space.keep(var, begin, end)
         emitter.run_all()
-
-
-class _Tile(NestEmitter):
-    """Emits one tile of the product of two copied blocks."""
-
-    def _iteration_count(self, var: Var) -> Value:
-        return self.terms
-
-    def emit(
-        self, terms: Value, ends: tuple[Value, Value], partial: Value, is_blocked: bool
-    ) -> None:
-        """Emit the sums of `terms` terms. If the terms are blocked, partial sums are at `partial`,
-        and `ends` say whether blocks were before this one, and whether it is the last."""
-        b, self.terms = self.b, terms
-        is_later, is_last = ends
-        row = self.schedule.order[0]
-        with b.when(is_last), self.space.scope():
-            self._prefetch_results()
-            if self.schedule.prefetch_epilogue:
-                self._prefetch_epilogue()
-        with self.space.scope(), self.space.full_tile(row):
-            found = self._reduce()
-        if not is_blocked:
-            self._finish(found)
-            return
-        keys, sums = list(found), [values[-1] for values in found.values()]
-        type_ = sums[0].type
-        places = [b.element(partial, k * lanes(type_), scalar(type_)) for k in range(len(keys))]
-
-        def added() -> list[Value]:
-            return [b.fadd(b.load(type_, p), s) for p, s in zip(places, sums, strict=True)]
-
-        sums = b.changed(is_later, sums, added)
-
-        def finish() -> None:
-            self._finish({key: [value] for key, value in zip(keys, sums, strict=True)})
-
-        def keep() -> None:
-            for place, value in zip(places, sums, strict=True):
-                b.store(value, place)
-
-        b.branch_on(is_last, finish, keep, ("epilogue", "partial", "tiledone"))
-
-    def _finish(self, accumulators: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:
-        """Run the epilogue, with masked lanes in the last panel."""
-        b, column = self.b, self.schedule.vector
-        assert column is not None
-
-        def full() -> None:
-            with self.space.scope():
-                self._store_all(accumulators)
-
-        def masked() -> None:
-            with self.space.scope(), self.space.masked():
-                self._store_all(accumulators)
-
-        step = constant("i64", self.schedule.step(column))
-        is_full = b.icmp("sge", self.space.remaining[column], step)
-        b.branch_on(is_full, full, masked, ("full", "part", "stored"))

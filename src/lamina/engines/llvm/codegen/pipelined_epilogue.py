@@ -14,7 +14,7 @@ out-of-order window is too short to overlap them. Bits do not change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -34,16 +34,22 @@ class PipelinedEpilogue(NestEmitter):
     def _prepare(self) -> None:
         nest, schedule = self.nest, self.schedule
         single = replace(schedule, unroll={}, tails={}, pipelined=False)
-        self.epilogue = NestEmitter(self.function, nest, single, self.space.sizes, self.below)
+        self.epilogue = NestEmitter(
+            self.function, nest, single, self.space.sizes, self.below, self.buffers
+        )
         vector = schedule.vector
         assert vector is not None
         self.rows = next(v for v, n in schedule.unroll.items() if v is not vector and n > 1)
         self.columns = schedule.unroll.get(vector, 1)
         self.points = self._coordinates([self.rows, vector])
         self.width = vector_of(register_type(nest.accumulators[0].expr.dtype), schedule.lanes)
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """Reserve memory for the tile whose epilogue is pending."""
         self.accumulators = self.b.reserve(f"[{len(self.points)} x {self.width}]", ALIGNMENT)
         self.pending = self.b.reserve("i64", 8)
-        self.places = {v: self.b.reserve("i64", 8) for v in nest.loops}
+        self.places = {v: self.b.reserve("i64", 8) for v in self.nest.loops}
 
     def _begin(self) -> None:
         self.epilogue.hoisting.hoist()
@@ -60,10 +66,14 @@ class PipelinedEpilogue(NestEmitter):
 
     # ---- one tile ------------------------------------------------------------------------------
     def _body(self) -> None:
+        (over,) = self.nest.reductions
+        self._keep(self.totals.finished(self._overlapped(self.dim(over.extent))))
+
+    def _overlapped(self, terms: Value) -> list[Value]:
+        """Return the sums of so many terms, during which the pending epilogue runs."""
         b, space = self.b, self.space
         (over,) = self.nest.reductions
         pending, last = b.load("i64", self.pending), self._last()
-        terms = self.dim(over.extent)
         overlapped = b.intrinsic("llvm.smin", self.totals.first_block(over, terms), pending)
         current = {v: space.first[v] for v in self.nest.loops}
         self.hoisting.hoist(reductions_only=True)
@@ -76,11 +86,15 @@ class PipelinedEpilogue(NestEmitter):
             self._prefetch(loop.value, current)
         with b.loop(overlapped, pending, hint="left") as remaining:
             self._run_epilogue(remaining.value, last)
-        left_over = self._loop(over, overlapped, terms, loop.result, partial(self._added, over))
-        for number, value in enumerate(self.totals.finished(left_over)):
+        return self._loop(over, overlapped, terms, loop.result, partial(self._added, over))
+
+    def _keep(self, sums: Sequence[Value]) -> None:
+        """Let the epilogue of this tile be pending."""
+        b = self.b
+        for number, value in enumerate(sums):
             b.store(value, b.element(self.accumulators, number, self.width))
         for var, place in self.places.items():
-            b.store(current[var], place)
+            b.store(self.space.first[var], place)
         b.store(self._count(), self.pending)
 
     def _added(self, over: Var, term: Value, accumulators: list[Value]) -> list[Value]:

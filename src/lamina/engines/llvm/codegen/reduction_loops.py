@@ -42,7 +42,8 @@ class Reductions:
         self.function, self.nest, self.schedule, self.below = function, nest, schedule, below
         self.b: Builder = function.builder
         self.space = Scope(self.b, nest, schedule, sizes)
-        self.values = Expressions(self.space, function.args if buffers is None else buffers)
+        self.buffers = function.args if buffers is None else buffers
+        self.values = Expressions(self.space, self.buffers)
         self.hoisting = Hoisting(self.values)
         self.totals = Totals(self.b, nest, schedule, self.space.dim, below)
         self._prepare()

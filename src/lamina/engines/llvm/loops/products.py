@@ -74,9 +74,9 @@ def packing_conditions(product: Product, costs: Costs) -> list[Condition] | None
     if len(unknown) > 1 or any(extent < limits[v] for v, extent in known.items()):
         return None
     if right_along(product) is over:
-        needed, counted = costs.packed_transposed, (left, right, over)
+        needed, counted = costs.packed_transposed, [left, right, over]
     else:
-        needed, counted = costs.packed_bytes // product.right_operand.dtype.itemsize, (right, over)
+        needed, counted = costs.packed_bytes // product.right_operand.dtype.itemsize, [right, over]
     at_hand = math.prod(known[v] for v in counted if v in known)
     if all(v in known for v in counted):
         if at_hand < needed:

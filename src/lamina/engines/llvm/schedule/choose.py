@@ -32,7 +32,8 @@ def choose(nest: Nest, target: Target, slots: int | None = None) -> Schedule:
         _without_packing(nest, target),
         len(nest.buffers) if slots is None else slots,
     )
-    return with_packing(nest, schedule, _lanes(nest, target), target, scratch)
+    updates = _updates_arrays(nest, target.costs)
+    return with_packing(nest, schedule, _lanes(nest, target), target, scratch, updates)
 
 
 def _without_packing(nest: Nest, target: Target) -> Schedule:

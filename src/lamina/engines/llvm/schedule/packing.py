@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
+from lamina.engines.llvm.loops.packed import PackedNests
 from lamina.engines.llvm.loops.products import (
     Product,
     along,
@@ -30,17 +32,20 @@ from lamina.ir.typical import guess
 
 
 def with_packing(
-    nest: Nest, schedule: Schedule, lanes: int, target: Target, scratch: int
+    nest: Nest, schedule: Schedule, lanes: int, target: Target, scratch: int, updates: bool
 ) -> Schedule:
     """Return the schedule with packing, or with a version with packing for sizes known at run time,
-    if it pays. The scratch buffer is parameter number `scratch` of the kernel."""
+    if it pays; it never does for an epilogue that `updates` arrays and cannot run during the next
+    tile. The scratch buffer is parameter number `scratch` of the kernel."""
     product = product_of(nest)
-    if product is None or lanes < 2 or _is_pipelined(schedule):
+    if product is None or lanes < 2:
         return schedule
     found = packing_conditions(product, target.costs)
     if found is None:
         return schedule
     packed = _packed(nest, product, schedule, lanes, target, scratch)
+    if updates and not packed.pipelined:
+        return schedule
     if not found:
         return packed
     (condition,) = found
@@ -57,7 +62,8 @@ def _packed(
 ) -> Schedule:
     """Return the schedule with packing."""
     costs = target.costs
-    rows, columns = _tile(product, lanes, target)
+    pipelined = _is_pipelined(otherwise)
+    rows, columns = _tile(product, lanes, target, exact=pipelined)
     size, panel = product.right_operand.dtype.itemsize, columns * lanes
     terms = _multiple(min(costs.packed_block, costs.packed_panel // (panel * size)), lanes)
     block = max(-(-(costs.packed_left // (terms * size)) // rows), 1) * rows
@@ -94,19 +100,28 @@ def _packed(
         prefetch_epilogue=any(
             e.params["index"].coefficient(product.right) == 1 for e in nest.epilogue_loads()
         ),
-        prefetch_results=True,
+        prefetch_results=not pipelined,
+        pipelined=pipelined and rows > 1 and _divides(columns * lanes, product.right),
         packing=packing,
     )
 
 
-def _tile(product: Product, lanes: int, target: Target) -> tuple[int, int]:
-    """Return the rows and the registers of columns of the tile."""
+def _divides(step: int, var: Var) -> bool:
+    return is_static(var.extent) and int(var.extent) % step == 0
+
+
+def _tile(product: Product, lanes: int, target: Target, exact: bool) -> tuple[int, int]:
+    """Return the rows and the registers of columns of the tile; `exact` prefers columns that
+    divide."""
     costs, best = target.costs, (float("inf"), 0, 1, 1)
+    spare = costs.epilogue_registers if exact else 0
     n_rows, n_columns = guess(product.left.extent), guess(product.right.extent)
     for columns in range(1, costs.tile_columns + 1):
         for rows in range(1, costs.tile_rows + 1):
-            if rows * columns + columns + 1 <= target.machine.vector_registers:
+            if rows * columns + columns + 1 + spare <= target.machine.vector_registers:
                 cost = tile_cost(n_rows, rows, n_columns, columns, lanes, costs)
+                if exact and not _divides(columns * lanes, product.right):
+                    cost = float("inf")
                 best = min(best, (cost, -rows * columns, columns, rows))
     return best[3], best[2]
 
@@ -114,3 +129,49 @@ def _tile(product: Product, lanes: int, target: Target) -> tuple[int, int]:
 def _multiple(number: int, unit: int) -> int:
     """Return the number rounded down to a multiple, which is at least one unit."""
     return max(number // unit, 1) * unit
+
+
+# ---- schedules of the nests of a packed product (loops/packed.py) --------------------------------
+def left_schedule(schedule: Schedule, nests: PackedNests) -> Schedule:
+    """Return the schedule of the copy of the left operand."""
+    packing = schedule.packing
+    assert packing is not None
+    across, along = nests.row, nests.term
+    if packing.left_along is packing.left:
+        across, along = along, across
+    tails = {along: Tail.FULL_OR_MASKED}
+    return Schedule((across, along), along, schedule.lanes, {along: 2}, tails=tails)
+
+
+def right_schedules(schedule: Schedule, nests: PackedNests) -> list[Schedule]:
+    """Return the schedules of the copies of the right operand: of whole panels (of their squares,
+    then of the rest), and of a partial one."""
+    packing, lanes = schedule.packing, schedule.lanes
+    assert packing is not None
+    panel, column, term = nests.panel, nests.column, nests.term
+    whole = Schedule((term, panel, column), column, lanes, {column: packing.panel // lanes})
+    partial = replace(whole, tails={column: Tail.FULL_OR_MASKED})
+    if not packing.is_transposed:
+        return [whole, partial]
+    unroll = {term: lanes, column: 1}
+    squares = Schedule((panel, column, term), column, lanes, unroll, transposed=term)
+    return [squares, whole, partial]
+
+
+def tile_schedule(schedule: Schedule, nests: PackedNests) -> Schedule:
+    """Return the schedule of a tile of the product."""
+    packing = schedule.packing
+    assert packing is not None
+    unroll = {
+        nests.row: schedule.unroll.get(packing.left, 1),
+        nests.column: packing.panel // schedule.lanes,
+    }
+    return replace(
+        schedule,
+        order=(nests.row,),
+        vector=nests.column,
+        unroll=unroll,
+        tails={nests.row: Tail.CLAMPED, nests.column: Tail.FULL_OR_MASKED},
+        packing=None,
+        versions=(),
+    )

@@ -229,34 +229,29 @@ class Costs:
 
     # ---- packed products (schedule/packing.py)
     packed_bytes: int = 2 * MIB
-    """Bytes of a right operand that caches do not keep as it is: two L2, or one with few registers,
-    as a tile then reads it more often. Measured on a Zen 5 with 1 MiB of L2: of 256 KiB, packing
-    takes 1.08 times as long, of 1 MiB 1.05, of 2.25 MiB 0.96, of 4 MiB 0.9, of 16 MiB 0.75 (0.35
-    with AVX2)."""
+    """Bytes of a right operand that caches do not keep as it is: two L2; one if few registers make
+    tiles read it more often. Measured (Zen 5): 1.05 at 1 MiB, 0.96 at 2.25, 0.75 at 16."""
     packed_rows: int = 32
-    """Rows, and columns, for which a copy of the other operand pays: each element is used so often.
-    Measured: 0.98 at 16 rows, 0.85 at 32, 0.97 at 64 (of a right operand of 4 MiB)."""
+    """Rows, and columns, for which a copy of the other operand pays: 0.98 at 16, 0.85 at 32."""
     packed_terms: int = 32
     """Terms of a sum that take longer than the partial sums and the epilogue."""
     packed_transposed: int = 1 << 20
     """Products for which the copy of a right operand that is contiguous along the reduction pays,
-    compared with a transposed copy of all of it. Measured: 0.72 at 2^21, 0.82 at 2^24."""
+    compared with a transposed copy of all of it. Measured: 0.66 at 2^18, 0.81 at 2^24."""
     packed_unknown: int = 1024
-    """The largest limit for an extent known only at run time: beyond, the version is too rarely
-    used for the time that it takes to compile."""
+    """The largest limit for an extent known only at run time: beyond, a version is rarely used."""
     packed_block: int = 512
     """Terms of a block at most."""
     packed_panel: int = 48 * KIB
-    """Bytes of a panel of the right operand, which is read once for each tile: the first cache."""
+    """Bytes of a panel of the right operand, which each tile reads: the first cache."""
     packed_left: int = 384 * KIB
-    """Bytes of a block of the left operand, which is read once for each panel: three eighths of
-    L2."""
+    """Bytes of a block of the left operand, which each panel reads: three eighths of L2."""
     packed_right: int = 512 * KIB
-    """Bytes of a block of the right operand, which is read once for each block of the left one:
-    half of L2."""
+    """Bytes of a block of the right operand, which each block of the left one reads: half of L2."""
     packed_partial: int = 4 * MIB
-    """Bytes of partial sums, which are read and written once for each block of terms: a part of
-    L3."""
+    """Bytes of partial sums, which each block of terms reads and writes: a part of L3."""
+    epilogue_registers: int = 4
+    """Registers for an epilogue that runs during the sums: without them, accumulators spill."""
 
     # ---- passes on scheduled programs (program/)
     region_rows: int = 4
