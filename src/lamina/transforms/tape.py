@@ -59,6 +59,8 @@ class _Watched(Overlay):
             if variable in self.nodes and self.outer is not None:  # assigned since it was read
                 self.current[variable] = bind("stop_gradient", self.outer.read(variable))
                 self.inputs[variable] = as_node(self.current[variable])
+            elif self.outer is not None:
+                self._enter(variable, _fresh(self.outer.read(variable)))
             else:
                 super().read(variable)
             self.nodes.setdefault(variable, []).append(self.inputs[variable])
@@ -98,6 +100,7 @@ class GradientTape:
         self._trace: _Watched | None = None
         self._record: Record | None = None
         self._within: list[Any] = []
+        self._watched: dict[int, tuple[Tensor, Node]] = {}
         self._used = False
 
     def __enter__(self) -> GradientTape:
@@ -148,10 +151,15 @@ class GradientTape:
             if isinstance(leaf, Variable):
                 trace.chosen.add(leaf)
             elif isinstance(leaf, Tensor):
+                if id(leaf) in self._watched:
+                    continue
                 if leaf._node is None:
                     leaf._node = as_node(leaf)
                     assert record.made is not None
                     record.made.append(weakref.ref(leaf))
+                else:
+                    leaf._node = _fresh(leaf)._node
+                self._watched[id(leaf)] = leaf, as_node(leaf)
             else:
                 raise ArgumentError(
                     f"GradientTape.watch: expected a tensor or a Variable, got {describe(leaf)}",
@@ -337,11 +345,15 @@ class GradientTape:
                 f"GradientTape: expected Variables or tensors as sources, got {describe(source)}",
                 hint="x = lm.asarray(x), tape.watch(x), and then compute with x",
             )
-        return [source._node] if source._node is not None and source.dtype.is_float else []
+        if not source.dtype.is_float:
+            return []
+        _, node = self._watched.get(id(source), (source, source._node))
+        return [] if node is None else [node]
 
     def _release(self) -> None:
         """Let tensors with values give up their nodes, unless a tape around this one has them."""
         record, self._record = self._record, None
+        self._watched = {}
         if record is None or record.outer is not None:
             return
         for reference in record.made or ():
@@ -352,6 +364,14 @@ class GradientTape:
 
     def __del__(self) -> None:
         self._release()
+
+
+def _fresh(tensor: Tensor) -> Tensor:
+    """The same value as a separate node: what was computed of the tensor before the tape does not
+    depend on it, so that no gradient flows through, for example, the update of other weights."""
+    node = ops.identity(as_node(tensor))
+    node.value = tensor._value
+    return Tensor(tensor._type, tensor._value, node)
 
 
 class _Source:
