@@ -82,7 +82,7 @@ def pets(folder: Path) -> None:
     from PIL import Image
 
     (folder / "annotations/trimaps").mkdir(parents=True, exist_ok=True)
-    for number in range(1100 // 10):
+    for number in range(1100):
         photo(folder / f"images/cat_{number}.jpg", 60, 80, number)
         mask = generator().integers(1, 4, (60, 80), dtype=np.uint8)
         Image.fromarray(mask).save(folder / f"annotations/trimaps/cat_{number}.png")

@@ -126,7 +126,13 @@ def _functional(
     assert graph is not None
     if input_tensors is None:
         input_tensors = tree.map_structure(_input_like, graph.inputs)
-    _need_symbolic(tree.leaves(input_tensors))
+    leaves, structure = tree.flatten(input_tensors)
+    _need_symbolic(leaves)
+    if isinstance(graph.inputs, dict) and structure != tree.flatten(graph.inputs)[1]:
+        raise ArgumentError(
+            f"clone_model: input_tensors do not have the structure of the inputs (expected a dict "
+            f"of {sorted(graph.inputs)})"
+        )
 
     def apply(layer: Any, *args: Any, **kwargs: Any) -> Any:
         own = layer_of(layer)

@@ -34,6 +34,12 @@ class Connected:
         return tree.leaves(self._symbolic("outputs").outputs)
 
     @property
+    def operations(self) -> list[Any]:
+        """The layers of a functional model, as Keras calls them."""
+        self._symbolic("operations")
+        return self._of_model.layers
+
+    @property
     def input(self) -> Any:
         """The symbolic input, or the nest of several."""
         return self._symbolic("input").inputs

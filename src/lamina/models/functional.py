@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
-from lamina.errors import ArgumentError, OutOfBoundsError, ShapeError, describe
+from lamina.errors import ArgumentError, OutOfBoundsError, ShapeError, describe, warn
 from lamina.ir.graph import Node
 from lamina.ir.types import Extent, is_static, same
 from lamina.layers._base import propagation
@@ -88,6 +88,8 @@ class FunctionalGraph:
                 hint="name every Input that is needed: Model(inputs=[a, b], outputs=...)",
             )
         return call
+
+    _has_warned = False  # of inputs of another structure
 
     @property
     def input_names(self) -> list[str]:
@@ -222,7 +224,11 @@ class FunctionalGraph:
                 raise ArgumentError(
                     f"{label}: no data for the inputs {missing}; the dict has {sorted(inputs)}"
                 )
+            if not set(inputs) <= {*names, *self.input_names}:
+                self._warn_of_structure(label, sorted(inputs), names)
             inputs = [inputs[n] for n in names]
+        elif isinstance(self.inputs, dict):
+            self._warn_of_structure(label, describe(inputs), sorted(self.inputs, key=str))
         is_flat = isinstance(inputs, (list, tuple)) and len(inputs) == len(self.input_nodes)
         if is_flat and any(each is None for each in inputs):
             self._need_optional(label, inputs)
@@ -234,6 +240,12 @@ class FunctionalGraph:
                 f"({', '.join(self.input_names)}), got {len(tensors)}"
             )
         return tensors
+
+    def _warn_of_structure(self, label: str, given: Any, expected: Any) -> None:
+        """Warn once that the inputs are not the dict that the model was made with."""
+        if not self._has_warned:
+            self._has_warned = True
+            warn(f"{label}: the inputs have another structure (expected {expected}, got {given})")
 
     def _need_optional(self, label: str, inputs: Sequence[Any]) -> None:
         """Raise for None in place of an Input that is not optional."""

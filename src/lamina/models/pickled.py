@@ -9,16 +9,29 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from lamina.configuration import NAMED_FUNCTIONS, Configurable, arguments_of, registered_name
-from lamina.layers._base.facts import with_sublayers
+from lamina.configuration import (
+    NAMED_FUNCTIONS,
+    Configurable,
+    arguments_of,
+    deserialize,
+    registered_name,
+    serialize,
+)
+from lamina.layers._base.facts import are_built, with_sublayers
 from lamina.models.fitting import session_of
 from lamina.saving.models import content_of, model_of
 
 
-def reduced(model: Any) -> tuple[Callable[..., Any], tuple[bytes, dict[str, Any]]]:
-    """Return the value of `__reduce__`. Raises NotBuiltError for a model without weights,
-    ArgumentError for one that needs code."""
+def reduced(model: Any) -> tuple[Callable[..., Any], tuple[Any, dict[str, Any]]]:
+    """Return the value of `__reduce__`. Raises ArgumentError for a model that needs code."""
+    if not model.built and not are_built(model):
+        return from_configuration, (serialize(model), dict(_custom(model)))
     return revived, (content_of(model), dict(_custom(model)))
+
+
+def from_configuration(written: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Any:
+    """The model of this configuration, which has no weights yet."""
+    return deserialize(written, custom_objects)
 
 
 def revived(content: bytes, custom_objects: Mapping[str, Any]) -> Any:
