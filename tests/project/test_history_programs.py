@@ -104,3 +104,19 @@ def test_the_exact_gradient_is_enumerated_and_learns_more_than_contrastive_diver
     assert difference < 1e-5
     assert -6 < exact < -3.4 and contrastive < -3.4
     assert 0 < eight <= 8 and 0 < sixteen <= 8
+
+
+def test_a_boltzmann_machine_invents_codes(image):
+    solved, _, _, distinct = run_small("history/boltzmann_1985", image).values()
+    assert solved > 0.1 and 2 < distinct <= 8
+
+
+def test_hidden_units_of_a_boltzmann_machine_are_only_connected_to_visible_ones():
+    names = runpy.run_path(str(EXAMPLES / "history/boltzmann_1985.py"))
+    linked = names["connections"](4, 2)
+    assert (linked == linked.T).all() and not linked[8:, 8:].any()
+    assert linked[:4, 4:8].sum() == 0 and linked[8:, :8].all()
+    found = names["distinct"](np.array([[1, 2, 3, 0], [1, 1, 3, 3]]))
+    assert found.tolist() == [4, 2]
+    counts = np.array([[4, 1]] * 3 + [[1, 4]] * 12)
+    assert names["first_solved"](counts, 4).tolist() == [0, 13]
