@@ -93,7 +93,8 @@ def _step(
     rounds: int = 15,
     loss_below: float = 2.302585,
 ) -> Case:
-    """A training-step case, `NETWORK-batch`, of `sizes` (batch, steps a trial): milliseconds.
+    """A training-step case, `NETWORK-batch` (`dense-4096`: its width), of `sizes` (batch, steps a
+    trial): milliseconds.
 
     A loss is below that of guessing among ten classes, unless said otherwise.
     """
@@ -188,6 +189,7 @@ def _lecture(
 
 
 MLP = "MLP 784-512-10, Adam"
+DENSE = "dense 4096-4096-4096-1000, Adam"
 VGG = "ShallowVGGNet as printed, 32x32x3, Adam"
 VGG_PLAIN = "ShallowVGGNet without normalization and dropout, 32x32x3, Adam"
 RESNET = "ResNet-18 for 32x32x3, Adam"
@@ -203,6 +205,7 @@ TRAINING: tuple[Case, ...] = (
     _step("mlp-32", MLP, (32, 200), 1.6),
     _step("mlp-128", MLP, (128, 80), 1.4),
     _step("mlp-512", MLP, (512, 30), 1.15),
+    _step("dense-4096", DENSE, (256, 2), 1.0, ("lamina", *BARE), 7, loss_below=20.0),
     _step("vgg-32", VGG, (32, 3), 1.5, WITHOUT_SCAN, 9, loss_below=8.0),
     _step("vgg-128", VGG, (128, 1), 1.5, WITHOUT_SCAN, 9, loss_below=8.0),
     _step("vgg_plain-32", VGG_PLAIN, (32, 3), 1.5, WITHOUT_SCAN, 9, loss_below=5.0),

@@ -187,6 +187,9 @@ def _rows(name: str, gates: int, steps: int, features: int, units: int) -> Netwo
 
 NETWORKS: tuple[Network, ...] = (
     Network("mlp", (784,), (dense(784, 512), dense(512, 10))),
+    Network(
+        "dense", (4096,), (dense(4096, 4096), dense(4096, 4096), dense(4096, 1000)), classes=1000
+    ),
     Network("vgg", (32, 32, 3), _vgg(norms=True)),
     Network("vgg_plain", (32, 32, 3), _vgg(norms=False)),
     Network("resnet18", (32, 32, 3), _resnet()),

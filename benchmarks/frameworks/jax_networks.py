@@ -73,6 +73,11 @@ def mlp(run: Run, x: jax.Array) -> jax.Array:
     return run.dense(jax.nn.relu(run.dense(x)))
 
 
+def dense(run: Run, x: jax.Array) -> jax.Array:
+    """Wide dense layers, 4096-4096-4096-1000."""
+    return run.dense(jax.nn.relu(run.dense(jax.nn.relu(run.dense(x)))))
+
+
 def vgg_plain(run: Run, x: jax.Array) -> jax.Array:
     """ShallowVGGNet's convolutions, pooling and dense layers alone."""
     for _ in range(2):
@@ -175,6 +180,7 @@ def _feedforward(run: Run, x: jax.Array) -> jax.Array:
 
 NETWORKS: dict[str, Network] = {
     "mlp": mlp,
+    "dense": dense,
     "vgg": vgg,
     "vgg_plain": vgg_plain,
     "resnet18": resnet18,

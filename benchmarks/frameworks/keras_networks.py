@@ -30,6 +30,19 @@ def mlp(keras: Namespace) -> Any:
     )
 
 
+def dense(keras: Namespace) -> Any:
+    """Wide dense layers, 4096-4096-4096-1000."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((4096,)),
+            layers.Dense(4096, activation="relu"),
+            layers.Dense(4096, activation="relu"),
+            layers.Dense(1000, activation="softmax"),
+        ]
+    )
+
+
 def vgg(keras: Namespace) -> Any:
     """ShallowVGGNet as the lecture prints it, with batch normalization and dropout."""
     return _vgg(keras, norms=True)
@@ -122,6 +135,7 @@ def transformer(lamina: Namespace) -> Any:
 
 BOTH: dict[str, Build] = {
     "mlp": mlp,
+    "dense": dense,
     "vgg": vgg,
     "vgg_plain": vgg_plain,
     "resnet18": resnet18,

@@ -27,6 +27,12 @@ def mlp() -> nn.Module:
     return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10))
 
 
+def dense() -> nn.Module:
+    """Wide dense layers, 4096-4096-4096-1000."""
+    wide = [layer for _ in range(2) for layer in (nn.Linear(4096, 4096), nn.ReLU())]
+    return nn.Sequential(*wide, nn.Linear(4096, 1000))
+
+
 def vgg() -> nn.Module:
     """ShallowVGGNet as the lecture prints it, with batch normalization and dropout."""
     return _vgg(norms=True)
@@ -170,6 +176,7 @@ class Transformer(nn.Module):
 
 EAGER: dict[str, Callable[[], nn.Module]] = {
     "mlp": mlp,
+    "dense": dense,
     "vgg": vgg,
     "vgg_plain": vgg_plain,
     "resnet18": resnet18,
