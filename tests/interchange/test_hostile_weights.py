@@ -2,9 +2,12 @@
 and nothing else of the machine is touched.
 
     python tests/interchange/test_hostile_weights.py 10000 1 keras      number of files, seed, kind
+
+Kinds: arrays (PyTorch, NumPy, safetensors), keras (.keras), hdf5 (.h5 of both forms), onnx.
 """
 
 import collections
+import importlib
 import io
 import json
 import os
@@ -95,6 +98,72 @@ def cases_of_keras(count, seed):
         yield f"{kind} {name}", content
 
 
+def cases_of_hdf5(count, seed):
+    """Files of weights in HDF5, whose bytes, names and numbers are changed."""
+    chance = random.Random(seed)
+    good = {path.name: path.read_bytes() for path in sorted(KERAS.glob("sequence*.h5"))}
+    words = [
+        b"layers",
+        b"vars",
+        b"weight_names",
+        b"layer_names",
+        b"lstm",
+        b"OHDR",
+        b"SNOD",
+        b"TREE",
+    ]
+    for _ in range(count):
+        name = chance.choice(list(good))
+        content = bytearray(good[name])
+        kind = chance.randrange(3)
+        if kind == 0:
+            content = bytearray(chance.choice(mutations.DAMAGE)(bytes(content), chance))
+        elif kind == 1:  # a number behind a name or a mark of the format
+            word = chance.choice([each for each in words if each in content])
+            place = content.index(word, chance.randrange(content.rindex(word) + 1))
+            place += len(word) + chance.randrange(24)
+            size = chance.choice([1, 2, 4, 8])
+            content[place : place + size] = chance.choice([b"\xff" * size, chance.randbytes(size)])
+        else:
+            word = chance.choice([each for each in words if each in content])
+            place = content.index(word)
+            content[place : place + len(word)] = chance.randbytes(len(word))
+        yield f"{kind} {name}", bytes(content)
+
+
+def onnx_files(folder):
+    """Files of models with loops, attention and convolutions."""
+    layers = {
+        "images": [lm.Input((8, 8, 2)), lm.layers.Conv2D(3, 3), lm.layers.Flatten()],
+        "words": [lm.Input((5,), dtype="int32"), lm.layers.Embedding(7, 4, mask_zero=True),
+                  lm.layers.GRU(3)],
+        "block": [lm.Input((4, 8)), lm.layers.TransformerEncoder(6, 2)],
+    }  # fmt: skip
+    for name, each in layers.items():
+        lm.Sequential(each).export(Path(folder) / "good.onnx")
+        yield name, (Path(folder) / "good.onnx").read_bytes()
+
+
+def cases_of_onnx(count, seed, good):
+    """Files of ONNX, whose bytes, fields and lengths are changed."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        name = chance.choice(list(good))
+        content = bytearray(good[name])
+        kind = chance.randrange(3)
+        if kind == 0:
+            content = bytearray(chance.choice(mutations.DAMAGE)(bytes(content), chance))
+        elif kind == 1:  # a field or a length, of one byte or of many
+            place = chance.randrange(len(content))
+            number = chance.choice([b"\0", b"\x7f", b"\xff" * 9 + b"\x01", chance.randbytes(1)])
+            content[place : place + chance.choice([0, len(number)])] = number
+        else:
+            begin, size = chance.randrange(len(content)), chance.choice([2, 20, 200])
+            place = chance.randrange(len(content))
+            content[place:place] = content[begin : begin + size]
+        yield f"{kind} {name}", bytes(content)
+
+
 def main(count, seed, kind="arrays"):
     outcomes = collections.Counter()
     slowest = largest = 0.0
@@ -103,6 +172,16 @@ def main(count, seed, kind="arrays"):
         if kind == "keras":
             load_hdf5()
             found = hostile.results(cases_of_keras(count, seed), lm.load_model, path, batch=20)
+        elif kind == "hdf5":
+            model = load_hdf5("sequence")
+            importlib.import_module("encodings.ascii")  # which h5py looks for
+            path = str(Path(folder) / "changed.h5")
+            found = hostile.results(cases_of_hdf5(count, seed), model.load_weights, path, batch=50)
+        elif kind == "onnx":
+            path = str(Path(folder) / "changed.onnx")
+            given = cases_of_onnx(count, seed, dict(onnx_files(folder)))
+            lm.onnx.load(Path(folder) / "good.onnx")  # so that nothing is left to import
+            found = hostile.results(given, lm.onnx.load, path, batch=50)
         else:
             found = hostile.results(cases(count, seed), lm.interchange.read, path, batch=200)
         for name, result in found:
@@ -113,15 +192,17 @@ def main(count, seed, kind="arrays"):
     print(f"{count} files: {dict(outcomes)}, at most {slowest:.2f} s and {largest:.0f} MB")
 
 
-def load_hdf5():
+def load_hdf5(name="conv"):
     """Read a file, so that h5py has nothing left to import."""
-    lm.load_model(KERAS / "conv.keras")
+    return lm.load_model(KERAS / f"{name}.keras")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-@pytest.mark.parametrize(("kind", "count"), [("arrays", 1500), ("keras", 200)])
+@pytest.mark.parametrize(
+    ("kind", "count"), [("arrays", 1500), ("keras", 200), ("hdf5", 200), ("onnx", 300)]
+)
 def test_mutated_weight_files_are_read_or_refused_with_one_clear_error(kind, count):
-    if kind == "keras":
+    if kind in ("keras", "hdf5"):
         pytest.importorskip("h5py")
     done = subprocess.run(
         [sys.executable, __file__, str(count), "7", kind],

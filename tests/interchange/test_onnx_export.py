@@ -35,6 +35,24 @@ def attention():
     return lm.Model(x, L.LayerNormalization()(y))
 
 
+def padded(batch, steps):
+    """Tokens with zeros behind, between, and in the whole of a row."""
+    found = 1 + tokens(batch, steps) % 19
+    found[0, steps // 2 :], found[1], found[2, ::3] = 0, 0, 0
+    return found
+
+
+def masked(*layers):
+    return chain(L.Input((None,), dtype="int32"), L.Embedding(20, 6, mask_zero=True), *layers)
+
+
+def masked_with_states():
+    x, states = L.Input((None,), dtype="int32"), [L.Input((4,), name=name) for name in "hc"]
+    embedded = L.Embedding(20, 6, mask_zero=True)(x)
+    layer = L.LSTM(4, return_state=True, return_sequences=True)
+    return lm.Model([x, *states], list(layer(embedded, initial_state=states)))
+
+
 def several():
     a, b = L.Input((4,), name="left"), L.Input((4,), name="right")
     first = L.Dense(2, name="first")(L.concatenate([a, b]))
@@ -142,13 +160,24 @@ MODELS = {
         ),
         floats(3, 7, 5),
     ),
-    "mask": (
-        chain(
-            L.Input((None,), dtype="int32"),
-            L.Embedding(20, 6, mask_zero=True),
-            L.LSTM(5),
+    "mask": (masked(L.LSTM(5)), padded(3, 9)),
+    "masks": (
+        masked(
+            L.Bidirectional(L.GRU(5, return_sequences=True)),
+            L.LSTM(4, go_backwards=True, return_sequences=True, zero_output_for_mask=True),
+            L.SimpleRNN(3),
         ),
-        tokens(3, 9),
+        padded(5, 9),
+    ),
+    "mask and states": (masked_with_states, [padded(5, 9), floats(5, 4), floats(5, 4)]),
+    "numbers to classes": (
+        chain(
+            L.Input((None, 3)),
+            L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0]),
+            L.Discretization(bin_boundaries=[-0.5, 0.0, 0.5]),
+            L.CategoryEncoding(4, output_mode="one_hot"),
+        ),
+        floats(2, 5, 3),
     ),
     "convolutional lstm": (
         chain(L.Input((None, 8, 8, 2)), L.ConvLSTM2D(3, 3, padding="same")),
@@ -228,6 +257,15 @@ class TestWhatIsWritten:
             model.export(tmp_path / "model.onnx")
             found = operators(tmp_path / "model.onnx")
             assert found.count(operator) == len(model.layers) and "Scan" not in found
+
+    def test_masked_recurrent_layers_are_one_operator_with_lengths_each(self, tmp_path):
+        model, _, _ = trained("masks")
+        model.export(tmp_path / "model.onnx")
+        graph = ModelProto.read((tmp_path / "model.onnx").read_bytes()).graph
+        recurrent = [node for node in graph.node if node.op_type in ("LSTM", "GRU", "RNN")]
+        assert [node.op_type for node in recurrent] == ["GRU", "GRU", "LSTM", "RNN"]
+        assert all(node.input[4] for node in recurrent)
+        assert "Scan" not in operators(tmp_path / "model.onnx")
 
     def test_convolutions_are_in_a_row_without_transposes_between_them(self, tmp_path):
         model, _, _ = trained("convolutions")

@@ -21,6 +21,7 @@ from lamina.onnx.messages import (
     TensorProto,
     attribute,
 )
+from lamina.onnx.tensors import array_of
 from onnx_graphs import model, node, port, written
 
 RNG = np.random.default_rng(0)
@@ -288,3 +289,22 @@ def test_a_model_is_written_as_it_was_read():
     content = convnet().write()
     assert ModelProto.read(content) == convnet().__class__.read(content)
     assert ModelProto.read(content).write() == content
+
+
+NARROW = ["FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT8E8M0",
+          "FLOAT4E2M1", "INT4", "UINT4", "INT2", "UINT2"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_narrow_numbers_are_read_as_wider_ones_of_the_same_values(name):
+    onnx = pytest.importorskip("onnx", minversion="1.20")
+    code = getattr(onnx.TensorProto, name, None)
+    if code is None:
+        pytest.skip(f"this onnx has no {name}")
+    count = 255  # not a whole number of bytes for the narrowest
+    bits = {"FLOAT4E2M1": 4, "INT4": 4, "UINT4": 4, "INT2": 2, "UINT2": 2}.get(name, 8)
+    content = bytes((37 * k) % 256 for k in range(-(-count * bits // 8)))
+    tensor = onnx.TensorProto(data_type=code, dims=[count], raw_data=content)
+    found = array_of(TensorProto.read(tensor.SerializeToString()))
+    expected = onnx.numpy_helper.to_array(tensor).astype(found.dtype)
+    np.testing.assert_array_equal(found, expected)

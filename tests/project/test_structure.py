@@ -69,7 +69,7 @@ FLOORS = [
         "interchange.torch_files",
         *(f"interchange.keras_{name}" for name in ("configs", "files", "paths")),
     ],
-    ["onnx.messages", "onnx.tensors", "onnx.exporting"],
+    ["onnx.messages", "onnx.narrow", "onnx.tensors", "onnx.exporting"],
     ["training"],
     ["callbacks"],
     ["models"],

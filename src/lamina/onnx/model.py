@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +13,11 @@ import numpy as np
 from lamina.errors import ArgumentError, FileFormatError, ShapeError, UnknownNameError
 from lamina.ir.types import DType
 from lamina.models.model import Model
+from lamina.onnx import narrow
 from lamina.onnx import operators as operators  # fills the table of rows
 from lamina.onnx.evaluation import Graph, Scope
 from lamina.onnx.messages import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
-from lamina.onnx.tensors import DTYPES, STRING, array_of, dtype_of
+from lamina.onnx.tensors import STRING, array_of, dtype_of, held_dtype, size_of
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
@@ -80,6 +82,7 @@ class OnnxModel(Model):
     ) -> None:
         super().__init__(name=name)
         graph = _checked(proto)
+        _need_wide(graph)
         self._proto = proto
         opsets = {each.domain: each.version for each in proto.opset_import}
         roles = _roles(graph)
@@ -90,7 +93,7 @@ class OnnxModel(Model):
             if tensor.data_type == STRING:
                 return array
             role = roles.get(tensor.name)
-            value = _tensor(array, DTYPES[tensor.data_type])
+            value = _tensor(array, held_dtype(tensor.data_type, tensor.name))
             if role is None or id(tensor) not in own or not value.dtype.is_float:
                 return value
             return self._weight(tensor.name, value, role)
@@ -204,6 +207,24 @@ def _checked(proto: ModelProto) -> GraphProto:
     return proto.graph
 
 
+def _need_wide(graph: GraphProto) -> None:
+    """Refuse operators that take their result's numbers from a narrow operand, which Lamina holds
+    as wider ones."""
+    codes = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    for port in graph.input:
+        kind = None if port.type is None else port.type.tensor_type
+        codes.setdefault(port.name, 0 if kind is None else kind.elem_type)
+    for node in graph.node:
+        for place in TYPED_BY.get(node.op_type, ()):
+            code = codes.get(_input(node, place), 0)
+            if code in narrow.DTYPES:
+                dtype_of(code, f"the result of {node.op_type} '{node.name}'")
+
+
+TYPED_BY = {"CastLike": (1,), "QuantizeLinear": (2,), "BitCast": (0,)}
+"""Operators, and the operands whose numbers are those of the result."""
+
+
 def _roles(graph: GraphProto) -> dict[str, bool]:
     """The constants that are weights, and whether they are trained."""
     found: dict[str, bool] = {}
@@ -231,13 +252,12 @@ def _tensor(array: np.ndarray, dtype: DType) -> Tensor:
 
 def _without_values(tensor: TensorProto) -> TensorProto:
     """The tensor with zeros for its values, which a file of weights has."""
-    dtype = DTYPES[tensor.data_type]
-    zeros = np.zeros(tensor.dims, dtype.storage)
+    zeros = bytes(size_of(tensor.data_type, math.prod(tensor.dims), tensor.name))
     return TensorProto(
         name=tensor.name,
         dims=list(tensor.dims),
         data_type=tensor.data_type,
-        raw_data=zeros.tobytes(),
+        raw_data=zeros,
     )
 
 
@@ -253,7 +273,7 @@ def _converted(port: ValueInfoProto, value: Any) -> Any:
     if kind.elem_type == STRING:
         return np.asarray(value, dtype=object)
     tensor = as_tensor(value)
-    wanted = dtype_of(kind.elem_type, f"the input '{port.name}'")
+    wanted = held_dtype(kind.elem_type, f"the input '{port.name}'")
     if kind.shape is not None and len(kind.shape.dim) != tensor.ndim:
         raise ShapeError(
             f"ONNX: the input '{port.name}' has the shape {tensor.shape} "

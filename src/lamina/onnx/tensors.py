@@ -15,6 +15,7 @@ import numpy as np
 from lamina.errors import DTypeError, FileFormatError
 from lamina.ir import types
 from lamina.ir.types import DType
+from lamina.onnx import narrow
 from lamina.onnx.messages import SparseTensorProto, TensorProto
 
 EXTERNAL = 1
@@ -68,6 +69,22 @@ def dtype_of(code: int, what: str) -> DType:
     raise DTypeError(f"ONNX: {what} is {name} (expected one of {known})")
 
 
+def held_dtype(code: int, what: str) -> DType:
+    """The dtype in which Lamina holds the values of a code: of narrow numbers a wider one.
+
+    Raises:
+        DTypeError: Lamina cannot hold such numbers.
+    """
+    return narrow.DTYPES[code] if code in narrow.DTYPES else dtype_of(code, what)
+
+
+def size_of(code: int, count: int, what: str) -> int:
+    """The number of bytes of values of a code."""
+    if code in narrow.DTYPES:
+        return narrow.size_of(code, count)
+    return count * dtype_of(code, what).storage.itemsize
+
+
 def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray:
     """The values of a tensor, in the storage of its dtype; strings as objects.
 
@@ -86,18 +103,24 @@ def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray:
     if tensor.data_type == STRING:
         found = [each.decode("utf-8", "replace") for each in tensor.string_data]
         return _shaped(np.array(found, dtype=object), shape, label)
-    storage = dtype_of(tensor.data_type, label).storage.newbyteorder("<")
+    code, count = tensor.data_type, math.prod(shape)
+    storage = held_dtype(code, label).storage.newbyteorder("<")
+    is_narrow = code in narrow.DTYPES
+    size = size_of(code, count, label)
     if tensor.data_location == EXTERNAL:
-        raw = _external(tensor, folder, math.prod(shape) * storage.itemsize, label)
+        raw = _external(tensor, folder, size, label)
     elif tensor.raw_data:
         raw = tensor.raw_data
+    elif is_narrow:  # one byte a number
+        raw = (np.array(tensor.int32_data, np.int64) & 0xFF).astype(np.uint8).tobytes()
     else:
         return _shaped(_typed(tensor), shape, label)
-    if len(raw) != math.prod(shape) * storage.itemsize:
+    if len(raw) != size:
         raise FileFormatError(
-            f"ONNX: {label} of shape {shape} has {len(raw)} bytes "
-            f"(expected {math.prod(shape) * storage.itemsize})"
+            f"ONNX: {label} of shape {shape} has {len(raw)} bytes (expected {size})"
         )
+    if is_narrow:
+        return narrow.values_of(code, raw, count).reshape(shape)
     return np.frombuffer(raw, storage).astype(storage.newbyteorder("=")).reshape(shape)
 
 

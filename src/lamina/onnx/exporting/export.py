@@ -88,7 +88,7 @@ def exported(
             nonlocal outputs
             found = tree.leaves(model(tree.unflatten(structure, xs), training=False))
             outputs = len(found)
-            return [*found, *(t for call in calls for t in (call.sequences, *call.states))]
+            return [*found, *(t for call in calls for t in call.operands)]
 
         recorded = record(inference, kinds)
     graph = _graph(model, recorded, _Interface(kinds, names, outputs, calls), opset)
@@ -173,8 +173,8 @@ def _graph(model: Any, recorded: Recorded, face: _Interface, opset: int) -> Grap
         known[parameter] = b.constant(array, parameter.dtype)
     at = face.outputs
     for call in face.calls:
-        count = 1 + len(call.states)
-        x, *states = [
+        count = len(call.operands)
+        operands = [
             b.full(value, node.shape)
             for value, node in zip(
                 write_results(b, graph.results[at : at + count], known),
@@ -183,7 +183,7 @@ def _graph(model: Any, recorded: Recorded, face: _Interface, opset: int) -> Grap
             )
         ]
         at += count
-        known.update(zip(call.outputs, recurrent.write(b, call, x, states), strict=True))
+        known.update(zip(call.outputs, recurrent.write(b, call, operands), strict=True))
     results = write_results(b, graph.results[: face.outputs], known)
     outputs = []
     wanted_names = _output_names(model, face.outputs)

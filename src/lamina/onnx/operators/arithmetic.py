@@ -52,7 +52,21 @@ def divide(x: Any, y: Any) -> Tensor:
     return binary("Div", "divide", x, y)
 
 
-for _name, _function in {"Add": add, "Sub": subtract, "Mul": multiply, "Div": divide}.items():
+@operator("Pow", since=7)
+@on_extents(np.power)
+def power(x: Any, y: Any) -> Tensor:
+    """Powers in the dtype of the base."""
+    x, y = as_tensor(x), as_tensor(y)
+    if x.dtype.is_float:
+        return ops.pow(x, as_tensor(y, x.dtype))
+    if y.dtype.is_float:
+        found = ops.pow(as_tensor(x, types.float64), as_tensor(y, types.float64))
+        return as_tensor(found, x.dtype)
+    return ops.pow(x, as_tensor(y, x.dtype))
+
+
+_BROADCAST = {"Add": add, "Sub": subtract, "Mul": multiply, "Div": divide, "Pow": power}
+for _name, _function in _BROADCAST.items():
 
     def _old(
         x: Any,
@@ -66,19 +80,6 @@ for _name, _function in {"Add": add, "Sub": subtract, "Mul": multiply, "Div": di
         return function(*legacy(x, y, axis, broadcast))
 
     operator(_name, since=1)(_old)
-
-
-@operator("Pow", since=7)
-@on_extents(np.power)
-def power(x: Any, y: Any) -> Tensor:
-    """Powers in the dtype of the base."""
-    x, y = as_tensor(x), as_tensor(y)
-    if x.dtype.is_float:
-        return ops.pow(x, as_tensor(y, x.dtype))
-    if y.dtype.is_float:
-        found = ops.pow(as_tensor(x, types.float64), as_tensor(y, types.float64))
-        return as_tensor(found, x.dtype)
-    return ops.pow(x, as_tensor(y, x.dtype))
 
 
 @operator("Mod", since=10)

@@ -82,9 +82,10 @@ def dequantize_linear(
     dtype = scale.dtype
     if output_dtype:
         dtype = dtype_of(output_dtype, "the result of DequantizeLinear")
-    numbers = as_tensor(x, types.int32)
+    kind = types.float32 if x.dtype.is_float else types.int32
+    numbers = as_tensor(x, kind)
     if zero_point is not None:
-        numbers = numbers - as_tensor(_spread(zero_point, x, axis, block_size), types.int32)
+        numbers = numbers - as_tensor(_spread(zero_point, x, axis, block_size), kind)
     found = as_tensor(numbers, types.float32) * as_tensor(
         _spread(scale, x, axis, block_size), types.float32
     )
