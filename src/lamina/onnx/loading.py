@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lamina.errors import FileFormatError
+from lamina.errors import DTypeError, FileFormatError, UnknownNameError
 from lamina.onnx.messages import ModelProto
 from lamina.onnx.model import OnnxModel
 
@@ -46,7 +46,10 @@ def load(path: str | os.PathLike[str], name: str | None = None) -> OnnxModel:
         raise FileFormatError(f"{path}: not an ONNX file, or damaged: {error}") from None
     if proto.graph is None:
         raise FileFormatError(f"{path}: not an ONNX file, or damaged")
-    return OnnxModel(proto, place.parent, name or _name(place))
+    try:
+        return OnnxModel(proto, place.parent, name or _name(place))
+    except (FileFormatError, UnknownNameError, DTypeError) as error:
+        raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _name(path: Path) -> str:
