@@ -126,14 +126,34 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Tensor:
     return neural.gelu(x, approximate=approximate)
 
 
+@returns("any")
+@with_floatx
+def gelu_approximate(x: ArrayLike) -> Tensor:
+    """Gaussian error linear unit with a tanh in place of the error function, as GPT-2 has it.
+
+        x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+
+    Args:
+        x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.activations.gelu_approximate(1.0).item(), 4)
+        0.8412
+
+    Source: Hendrycks and Gimpel (2016), Gaussian error linear units.
+    """
+    return neural.gelu(x, approximate=True)
+
+
 swish, hard_swish = silu, hard_silu
 
 # fmt: off
 _FUNCTIONS: list[Callable[..., Tensor]] = [
-    celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu,
-    linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax,
-    softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink,
-    threshold,
+    celu, elu, exponential, gelu, gelu_approximate, glu, hard_shrink, hard_sigmoid, hard_silu,
+    hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu,
+    soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus,
+    tanh, tanh_shrink, threshold,
 ]
 # fmt: on
 _BY_NAME = {f.__name__: f for f in _FUNCTIONS}

@@ -354,7 +354,9 @@ def _array(value: Any, dtype: Any) -> np.ndarray:
 # the modules that define Lamina's classes of a family, which a new process may not have imported
 DEFINED_IN = {
     "lamina.layers": ("lamina.layers", "lamina.models"),
-    "lamina.zoo": ("lamina.zoo.ssdlite", "lamina.zoo.yolo"),
+    "lamina.zoo": tuple(
+        f"lamina.zoo.{name}" for name in ("convnext", "ssdlite", "vit", "yolo")
+    ),
     **{
         f"lamina.{name}": (f"lamina.{name}",)
         for name in ("optimizers", "losses", "metrics", "schedules", "initializers", "regularizers",

@@ -32,6 +32,10 @@ def _renamed(**names: str) -> Rule:
     return lambda found: {own: found.pop(name) for own, name in names.items() if name in found}
 
 
+def _flat(**names: str) -> Rule:
+    return lambda found: {own: found.pop(name).reshape(-1) for own, name in names.items()}
+
+
 def _dense(found: Arrays) -> Arrays:
     return {"kernel": found.pop("weight").T, **_BIAS(found)}
 
@@ -113,6 +117,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _SCALE),
     "RMSNormalization": _renamed(scale="weight"),
     "PReLU": _renamed(alpha="weight"),
+    "LayerScale": _flat(gamma="layer_scale"),
     **dict.fromkeys(("SimpleRNN", "SimpleRNNCell"), _summed_biases((0,))),
     **dict.fromkeys(("LSTM", "LSTMCell"), _summed_biases((0, 1, 2, 3))),
     **dict.fromkeys(("GRU", "GRUCell"), _gru),

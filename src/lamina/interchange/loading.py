@@ -90,9 +90,35 @@ def load(
     """
     need_weights(model, "interchange.load")
     arrays = {k.removeprefix(prefix): v for k, v in read(path).items() if k.startswith(prefix)}
+    return assign(model, arrays, mapping, os.fspath(path), skip_mismatch)
+
+
+def assign(
+    model: Layer,
+    arrays: Arrays,
+    mapping: Mapping[str, str] | None,
+    where: str,
+    skip_mismatch: bool = False,
+    flattened: Mapping[str, tuple[Any, ...]] | None = None,
+) -> Report:
+    """Assign arrays of PyTorch's layouts to the weights of a model, as `load` does.
+
+    Args:
+        model: built model.
+        arrays: arrays by name.
+        mapping: names of layers, and the module for each; None matches them.
+        where: path of the file, for messages.
+        skip_mismatch: load the layers whose shapes match, and leave the others.
+        flattened: names of Dense layers of functional models behind a Flatten, and the shapes that
+            it makes one axis of.
+    """
     modules = modules_of(arrays)
-    units = {unit.name: unit for unit in _units(model, "", None)}
-    pairs = _pairs(units, modules, mapping, skip_mismatch, os.fspath(path))
+    shapes = flattened or {}
+    units = {
+        unit.name: Unit(unit.name, unit.layer, shapes.get(unit.name, unit.flattened))
+        for unit in _units(model, "", None)
+    }
+    pairs = _pairs(units, modules, mapping, skip_mismatch, where)
     assigned: list[tuple[Variable, np.ndarray]] = []
     matched, rest = [], []
     for name, module in pairs:
@@ -100,7 +126,7 @@ def load(
         problem, values = converted(units[name], left)
         if problem and not skip_mismatch:
             raise ShapeError(
-                f"{os.fspath(path)}: {module!r} does not fit the layer {name!r}: {problem}",
+                f"{where}: {module!r} does not fit the layer {name!r}: {problem}",
                 hint="make the layer with the sizes of the file, or pass mapping={layer: module}",
             )
         if not problem:
@@ -117,6 +143,16 @@ def load(
         [each for name in modules if name not in used for each in ([name] if name else modules[""])]
         + rest,
     )
+
+
+def layers_of(model: Layer) -> list[str]:
+    """Return the names of the layers to which arrays of PyTorch can be assigned, in the order of
+    the model.
+
+    Args:
+        model: built model.
+    """
+    return [unit.name for unit in _units(model, "", None) if type(unit.layer).__name__ in RULES]
 
 
 def _units(layer: Any, path: str, flattened: Any) -> Iterator[Unit]:
@@ -237,8 +273,11 @@ def _own_names(layer: Layer) -> dict[str, Variable]:
 
 
 def _is_reshaped(kind: str, value: np.ndarray, variable: Variable) -> bool:
-    """True for slopes that several axes share, for several filters a channel, and for heads."""
+    """True for slopes that several axes share, several filters a channel, heads, and a Linear in
+    place of a convolution of 1 x 1."""
     shape = tuple(variable.shape)
+    if kind == "Conv2D" and value.ndim == 2:
+        return shape == (1, 1, *value.shape)
     is_shared = kind == "PReLU" and max(shape, default=1) == value.size
     is_split = kind == "MultiHeadAttention" or kind.startswith("Depthwise")
     return value.size == math.prod(shape) and (is_shared or is_split)

@@ -3,6 +3,7 @@
     lm.plot.history(model.fit(...))                    loss and metrics over the epochs
     lm.plot.filters(model, "conv2d")                   the kernels of a convolution
     lm.plot.feature_maps(model, image)                 what each layer computes of one image
+    lm.plot.grad_cam(model, image)                     which places speak for a class
     lm.plot.projection(model.representations(x), y)    representations in two dimensions, by class
     lm.plot.confusion(y_true, y_pred)                  which class is taken for which
     lm.plot.roc(y_true, probabilities)                 true and false positives at all thresholds
@@ -26,6 +27,7 @@ MissingExtraError.
 from lamina import namespaces
 from lamina.elsewhere import PLOTS
 from lamina.plot.boundary import decision_boundary
+from lamina.plot.class_maps import class_map, grad_cam
 from lamina.plot.confusion import confusion
 from lamina.plot.curves import history
 from lamina.plot.distributions import gradients, weights
@@ -40,10 +42,12 @@ from lamina.plot.search import search
 
 __all__ = [
     "LiveCurves",
+    "class_map",
     "confusion",
     "decision_boundary",
     "feature_maps",
     "filters",
+    "grad_cam",
     "gradients",
     "history",
     "loss_landscape",

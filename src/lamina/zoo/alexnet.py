@@ -28,11 +28,12 @@ def _alexnet(o: Options) -> Model:
     x = MaxPooling2D(3, strides=2, name="pool5")(x)
     if not o.include_top:
         return o.model(inputs, o.pooled(x))
+    flattened = {"fc6": x.shape[1:]}
     x = Flatten(name="flatten")(x)
     for number in (6, 7):
         x = Dropout(0.5, name=f"dropout{number}")(x)
         x = Dense(4096, "relu", name=f"fc{number}")(x)
-    return o.model(inputs, o.classified(x))
+    return o.model(inputs, o.classified(x), flattened=flattened)
 
 
 def AlexNet(

@@ -24,10 +24,12 @@ from lamina.zoo.parts import Options, Shape
 
 GROWTH = 32
 """Channels that each layer adds."""
+EPSILON = 1.001e-5
+"""Of Keras; torchvision has 1e-5."""
 
 
 def _normalized(x: Tensor, bn: str, relu: str) -> Tensor:
-    return Activation("relu", name=relu)(BatchNormalization(epsilon=1.001e-5, name=bn)(x))
+    return Activation("relu", name=relu)(BatchNormalization(epsilon=EPSILON, name=bn)(x))
 
 
 def _layer(x: Tensor, name: str) -> Tensor:

@@ -13,7 +13,7 @@ Boxes are (left, top, right, bottom) in pixels.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,8 @@ from lamina.losses import Loss
 from lamina.models.model import Model
 from lamina.operations.box_overlaps import compute_iou
 from lamina.tensor import Tensor, as_tensor
-from lamina.zoo.parts import Shape, load
+from lamina.zoo.parts import Shape
+from lamina.zoo.weights import arrays_of_torch, assign_layers
 
 CANDIDATES = 400
 """Boxes of an image and a class, those with the highest scores, that suppression compares."""
@@ -77,7 +78,20 @@ class Detector(Model):
         height, width = inputs.shape[1:3]
         self.image_size = (int(height), int(width))
         if weights is not None:
-            load(self, weights)
+            arrays = arrays_of_torch(weights)
+            if arrays is None:
+                self.load_weights(weights)
+            else:
+                assign_layers(self, arrays, self.module_names(arrays), weights)
+
+    def module_names(self, arrays: dict[str, np.ndarray]) -> Callable[[str], str] | None:
+        """Return a function from the name of a module of PyTorch to that of a layer; None if they
+        have the same order.
+
+        Args:
+            arrays: arrays of the file by name.
+        """
+        return None
 
     @abstractmethod
     def default_loss(self) -> Loss:

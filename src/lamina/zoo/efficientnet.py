@@ -73,12 +73,19 @@ def _convolved(x: Tensor, filters: int, name: str, size: int = 1, stride: int = 
     )(x)
 
 
-def _activated(x: Tensor, bn: str, name: str) -> Tensor:
-    return Activation("swish", name=name)(BatchNormalization(name=bn)(x))
+def _activated(x: Tensor, bn: str, name: str, epsilon: float) -> Tensor:
+    return Activation("swish", name=name)(BatchNormalization(epsilon=epsilon, name=bn)(x))
 
 
-def _gated(x: Tensor, channels: int, reduced: int, name: str) -> Tensor:
-    """x times a number between 0 and 1 for each channel, from the means of all channels."""
+def gated(x: Tensor, channels: int, reduced: int, name: str) -> Tensor:
+    """Return x times a number between 0 and 1 for each channel, from the means of all channels.
+
+    Args:
+        x: features.
+        channels: number of channels.
+        reduced: filters of the convolution between the means and the numbers.
+        name: name that those of the layers begin with.
+    """
     spread = VarianceScaling(2.0, "fan_out", "truncated_normal")
     gate = GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
     gate = Reshape((1, 1, channels), name=f"{name}se_reshape")(gate)
@@ -95,15 +102,23 @@ def _gated(x: Tensor, channels: int, reduced: int, name: str) -> Tensor:
 
 
 def _block(
-    inputs: Tensor, filters: int, kernel: int, expansion: int, stride: int, drop: float, name: str
+    inputs: Tensor,
+    filters: int,
+    kernel: int,
+    expansion: int,
+    stride: int,
+    drop: float,
+    name: str,
+    torch: bool,
+    epsilon: float,
 ) -> Tensor:
     x, before = inputs, int(inputs.shape[-1])
     channels = before * expansion
     if expansion != 1:
         x = _convolved(x, channels, f"{name}expand_conv")
-        x = _activated(x, f"{name}expand_bn", f"{name}expand_activation")
+        x = _activated(x, f"{name}expand_bn", f"{name}expand_activation", epsilon)
     if stride == 2:
-        x = before_stride(x, kernel, f"{name}dwconv_pad")
+        x = before_stride(x, kernel, f"{name}dwconv_pad", symmetric=torch)
     x = DepthwiseConv2D(
         kernel,
         strides=stride,
@@ -112,9 +127,10 @@ def _block(
         depthwise_initializer=VarianceScaling(2.0, "fan_out", "truncated_normal"),
         name=f"{name}dwconv",
     )(x)
-    x = _activated(x, f"{name}bn", f"{name}activation")
-    x = _gated(x, channels, max(1, before // 4), name)
-    x = BatchNormalization(name=f"{name}project_bn")(_convolved(x, filters, f"{name}project_conv"))
+    x = _activated(x, f"{name}bn", f"{name}activation", epsilon)
+    x = gated(x, channels, max(1, before // 4), name)
+    x = _convolved(x, filters, f"{name}project_conv")
+    x = BatchNormalization(epsilon=epsilon, name=f"{name}project_bn")(x)
     if stride == 1 and before == filters:
         if drop > 0:
             x = Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
@@ -130,9 +146,10 @@ def _efficientnet(o: Options, size: _Size) -> Model:
     scaling.variance.assign([d * d for d in DEVIATIONS])
     if o.weights == "imagenet":  # the weights were trained with a division by the deviation twice
         x = Rescaling([1 / math.sqrt(d) for d in DEVIATIONS])(x)
-    x = before_stride(x, 3, "stem_conv_pad")
+    epsilon = 1e-5 if o.torch and size.width < 1.6 else 1e-3
+    x = before_stride(x, 3, "stem_conv_pad", symmetric=o.torch)
     x = _convolved(x, divisible(32 * size.width), "stem_conv", 3, 2)
-    x = _activated(x, "stem_bn", "stem_activation")
+    x = _activated(x, "stem_bn", "stem_activation", epsilon)
     counts = [math.ceil(size.depth * stage[1]) for stage in STAGES]
     number = 0
     for k, (kernel, _, filters, expansion, stride) in enumerate(STAGES):
@@ -140,10 +157,11 @@ def _efficientnet(o: Options, size: _Size) -> Model:
             drop = DROPPED * number / sum(counts)
             name = f"block{k + 1}{chr(ord('a') + n)}_"
             width = divisible(filters * size.width)
-            x = _block(x, width, kernel, expansion, stride if n == 0 else 1, drop, name)
+            step = stride if n == 0 else 1
+            x = _block(x, width, kernel, expansion, step, drop, name, o.torch, epsilon)
             number += 1
     x = _convolved(x, divisible(1280 * size.width), "top_conv")
-    x = _activated(x, "top_bn", "top_activation")
+    x = _activated(x, "top_bn", "top_activation", epsilon)
     if not o.include_top:
         return o.model(inputs, o.pooled(x))
     x = GlobalAveragePooling2D(name="avg_pool")(x)

@@ -25,13 +25,14 @@ LARGEST = 1 << 30  # bytes of a file
 
 
 class Published(NamedTuple):
-    """A network's address, and name and MD5 of its files with and without classes."""
+    """A network's address, and name and checksum (MD5 or SHA-256) of its files with and without
+    classes."""
 
     address: str
     top: str
-    top_md5: str
+    top_digest: str
     features: str
-    features_md5: str
+    features_digest: str
 
 
 FILES = {
@@ -182,6 +183,111 @@ FILES = {
         "efficientnetb7_notop.h5",
         "cbcfe4450ddf6f3ad90b1b398090fe4a",
     ),
+    "inception_resnet_v2": Published(
+        KERAS + "inception_resnet_v2/",
+        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
+        "e693bd0210a403b3192acc6073ad2e96",
+        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "d19885ff4a710c122648d3b5c3b684e4",
+    ),
+    "efficientnetv2-b0": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-b0.h5",
+        "21ecbf6da12460d5c40bb2f29ceb2188",
+        "efficientnetv2-b0_notop.h5",
+        "893217f2bb855e2983157299931e43ff",
+    ),
+    "efficientnetv2-b1": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-b1.h5",
+        "069f0534ff22adf035c89e2d9547a9dc",
+        "efficientnetv2-b1_notop.h5",
+        "0e80663031ca32d657f9caa404b6ec37",
+    ),
+    "efficientnetv2-b2": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-b2.h5",
+        "424e49f28180edbde1e94797771950a7",
+        "efficientnetv2-b2_notop.h5",
+        "1dfe2e7a5d45b6632553a8961ea609eb",
+    ),
+    "efficientnetv2-b3": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-b3.h5",
+        "1f1fc43bd98a6e4fd8fdfd551e02c7a0",
+        "efficientnetv2-b3_notop.h5",
+        "f6abf7b5849ac99a89b50dd3fd532856",
+    ),
+    "efficientnetv2-s": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-s.h5",
+        "e1d88a8495beba45748fedd0cecbe016",
+        "efficientnetv2-s_notop.h5",
+        "af0682fb74e8c54910f2d4393339c070",
+    ),
+    "efficientnetv2-m": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-m.h5",
+        "a3bf6aa3276309f4fc6a34aa114c95cd",
+        "efficientnetv2-m_notop.h5",
+        "1b8dc055df72dde80d614482840fe342",
+    ),
+    "efficientnetv2-l": Published(
+        KERAS + "efficientnet_v2/",
+        "efficientnetv2-l.h5",
+        "27e6d408b53c7ebc868fefa357689935",
+        "efficientnetv2-l_notop.h5",
+        "b0b66b5c863aef5b46e8608fe1711615",
+    ),
+    "convnext_tiny": Published(
+        KERAS + "convnext/",
+        "convnext_tiny.h5",
+        "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
+        "convnext_tiny_notop.h5",
+        "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+    ),
+    "convnext_small": Published(
+        KERAS + "convnext/",
+        "convnext_small.h5",
+        "ce1277d8f1ee5a0ef0e171469089c18f5233860ceaf9b168049cb9263fd7483c",
+        "convnext_small_notop.h5",
+        "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
+    ),
+    "convnext_base": Published(
+        KERAS + "convnext/",
+        "convnext_base.h5",
+        "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
+        "convnext_base_notop.h5",
+        "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45",
+    ),
+    "convnext_large": Published(
+        KERAS + "convnext/",
+        "convnext_large.h5",
+        "070c5ed9ed289581e477741d3b34beffa920db8cf590899d6d2c67fba2a198a6",
+        "convnext_large_notop.h5",
+        "96f02b6f0753d4f543261bc9d09bed650f24dd6bc02ddde3066135b63d23a1cd",
+    ),
+    "convnext_xlarge": Published(
+        KERAS + "convnext/",
+        "convnext_xlarge.h5",
+        "c1f5ccab661354fc3a79a10fa99af82f0fbf10ec65cb894a3ae0815f17a889ee",
+        "convnext_xlarge_notop.h5",
+        "de3f8a54174130e0cecdc71583354753d557fcf1f4487331558e2a16ba0cfe05",
+    ),
+    "nasnet_mobile": Published(
+        KERAS + "nasnet/",
+        "NASNet-mobile.h5",
+        "020fb642bf7360b370c678b08e0adf61",
+        "NASNet-mobile-no-top.h5",
+        "1ed92395b5b598bdda52abe5c0dbfd63",
+    ),
+    "nasnet_large": Published(
+        KERAS + "nasnet/",
+        "NASNet-large.h5",
+        "11577c9a518f0070763c2b964a382f17",
+        "NASNet-large-no-top.h5",
+        "d81d89dc07e6e56530c4e77faddd61b5",
+    ),
     "MobileNetV3Large": Published(
         KERAS + "mobilenet_v3/",
         "weights_mobilenet_v3_large_224_1.0_float.h5",
@@ -217,7 +323,7 @@ def path_of(name: str, include_top: bool) -> Path:
         )
     published = FILES[name]
     file = published.top if include_top else published.features
-    digest = published.top_md5 if include_top else published.features_md5
+    digest = published.top_digest if include_top else published.features_digest
     source = Source(
         "keras-applications",
         f"the weights of {name}",

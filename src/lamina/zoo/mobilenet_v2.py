@@ -31,26 +31,27 @@ BLOCKS = (
 EXPANSION = 6
 
 
-def _normalized(x: Tensor, name: str, activation: str = "") -> Tensor:
-    x = BatchNormalization(epsilon=1e-3, momentum=0.999, name=name)(x)
+def _normalized(x: Tensor, torch: bool, name: str, activation: str = "") -> Tensor:
+    epsilon = 1e-5 if torch else 1e-3
+    x = BatchNormalization(epsilon=epsilon, momentum=0.999, name=name)(x)
     return ReLU(6.0, name=activation)(x) if activation else x
 
 
-def _block(inputs: Tensor, filters: int, stride: int, number: int) -> Tensor:
+def _block(inputs: Tensor, filters: int, stride: int, number: int, torch: bool) -> Tensor:
     x, channels = inputs, int(inputs.shape[-1])
     prefix = f"block_{number}_" if number else "expanded_conv_"
     if number:
         name = f"{prefix}expand"
         x = Conv2D(EXPANSION * channels, 1, padding="same", use_bias=False, name=name)(x)
-        x = _normalized(x, f"{name}_BN", f"{name}_relu")
+        x = _normalized(x, torch, f"{name}_BN", f"{name}_relu")
     if stride == 2:
-        x = before_stride(x, 3, f"{prefix}pad")
+        x = before_stride(x, 3, f"{prefix}pad", symmetric=torch)
     name = f"{prefix}depthwise"
     padding = "same" if stride == 1 else "valid"
     x = DepthwiseConv2D(3, strides=stride, padding=padding, use_bias=False, name=name)(x)
-    x = _normalized(x, f"{name}_BN", f"{name}_relu")
+    x = _normalized(x, torch, f"{name}_BN", f"{name}_relu")
     x = Conv2D(filters, 1, padding="same", use_bias=False, name=f"{prefix}project")(x)
-    x = _normalized(x, f"{prefix}project_BN")
+    x = _normalized(x, torch, f"{prefix}project_BN")
     if channels == filters and stride == 1:
         return Add(name=f"{prefix}add")([inputs, x])
     return x
@@ -104,13 +105,15 @@ def MobileNetV2(
     )
     inputs = o.images(224, 32)
     first = divisible(32 * alpha)
-    x = Conv2D(first, 3, strides=2, padding="same", use_bias=False, name="Conv1")(inputs)
-    x = _normalized(x, "bn_Conv1", "Conv1_relu")
+    x = before_stride(inputs, 3, "Conv1_pad", symmetric=True) if o.torch else inputs
+    padding = "valid" if o.torch else "same"
+    x = Conv2D(first, 3, strides=2, padding=padding, use_bias=False, name="Conv1")(x)
+    x = _normalized(x, o.torch, "bn_Conv1", "Conv1_relu")
     for number, (filters, stride) in enumerate(BLOCKS):
-        x = _block(x, divisible(int(filters * alpha)), stride, number)
+        x = _block(x, divisible(int(filters * alpha)), stride, number, o.torch)
     last = divisible(1280 * alpha) if alpha > 1 else 1280
     x = Conv2D(last, 1, use_bias=False, name="Conv_1")(x)
-    x = _normalized(x, "Conv_1_bn", "out_relu")
+    x = _normalized(x, o.torch, "Conv_1_bn", "out_relu")
     if not include_top:
         return o.model(inputs, o.pooled(x))
     x = GlobalAveragePooling2D()(x)

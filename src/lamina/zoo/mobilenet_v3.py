@@ -25,7 +25,7 @@ from lamina.layers import (
 from lamina.models.model import Model
 from lamina.tensor import Tensor
 from lamina.zoo.blocks import before_stride
-from lamina.zoo.parts import Options, Shape, divisible
+from lamina.zoo.parts import DEVIATIONS, MEANS, Options, Shape, divisible
 
 
 class Block(NamedTuple):
@@ -148,12 +148,19 @@ def _mobilenet_v3(
     if minimalistic:
         blocks = tuple(Block(*b[:2], 3, b.stride, False, False) for b in blocks)
     hard = not minimalistic
-    if include_preprocessing:
+    if include_preprocessing and o.torch:
+        scales = [255 * d for d in DEVIATIONS]
+        shifts = [-m / d for m, d in zip(MEANS, DEVIATIONS, strict=True)]
+        x = Rescaling([1 / s for s in scales], offset=shifts)(x)
+    elif include_preprocessing:
         x = Rescaling(1 / 127.5, offset=-1.0)(x)
-    x = Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
+    if o.torch:
+        x = before_stride(x, 3, "conv_pad", symmetric=True)
+    padding = "valid" if o.torch else "same"
+    x = Conv2D(16, 3, strides=2, padding=padding, use_bias=False, name="conv")(x)
     x = activated(normalized(x, "conv_bn"), hard)
     for number, b in enumerate(blocks):
-        x, _ = block(x, b, divisible(b.filters * alpha), number)
+        x, _ = block(x, b, divisible(b.filters * alpha), number, symmetric=o.torch)
     wide = divisible(int(x.shape[-1]) * 6)
     x = Conv2D(wide, 1, padding="same", use_bias=False, name="conv_1")(x)
     x = activated(normalized(x, "conv_1_bn"), hard)

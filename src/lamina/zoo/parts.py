@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lamina.annotations import ActivationLike, PathLike
@@ -11,8 +14,10 @@ from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.layers import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from lamina.models.model import Model
 from lamina.tensor import Tensor
+from lamina.zoo.weights import Arrays, arrays_of_torch, assign_layers
 
 Shape = tuple[int | None, ...]
+Network = Callable[..., Model]
 CLASSES = 1000
 """Classes of ImageNet's challenge."""
 MEANS = (0.485, 0.456, 0.406)
@@ -62,6 +67,18 @@ class Options:
             raise ArgumentError(
                 f"{self.name}: pooling is {self.pooling!r} (expected None, 'avg' or 'max')"
             )
+
+    @cached_property
+    def arrays(self) -> Arrays | None:
+        """The arrays of a file with the names of PyTorch, None for weights of another kind."""
+        if self.weights in (None, "imagenet") or self.weights is None:
+            return None
+        return arrays_of_torch(self.weights)
+
+    @property
+    def torch(self) -> bool:
+        """True for weights of torchvision, for which a network has its padding and epsilons."""
+        return self.arrays is not None
 
     def images(self, size: int, least: int, flat: bool = False) -> Tensor:
         """Return the input of the network.
@@ -113,27 +130,80 @@ class Options:
             return self.pooled(x)
         return self.classified(GlobalAveragePooling2D(name="avg_pool")(x))
 
-    def model(self, inputs: Tensor, outputs: Tensor) -> Model:
-        """Return the model with its weights."""
+    def model(
+        self,
+        inputs: Tensor,
+        outputs: Tensor,
+        names: Callable[[str], str] | None = None,
+        flattened: Mapping[str, tuple[Any, ...]] | None = None,
+    ) -> Model:
+        """Return the model with its weights.
+
+        Args:
+            inputs: images.
+            outputs: classes or features.
+            names: function from torchvision's name of a module to that of a layer; None if modules
+                and layers have the same order.
+            flattened: names of Dense layers behind a Flatten, and the shapes that it flattens.
+        """
         source: Any = inputs
         model = Model(source, outputs, name=self.name)
         if self.weights == "imagenet":
             from lamina.zoo.imagenet import path_of
 
             model.load_weights(path_of(self.name, self.include_top))
+        elif self.weights is not None and self.arrays is not None:
+            assign_layers(model, self.arrays, names, self.weights, flattened)
         elif self.weights is not None:
-            load(model, self.weights)
+            model.load_weights(self.weights)
         return model
 
 
-def load(model: Model, path: PathLike) -> None:
-    """Read the weights of a file into a network of the zoo.
+ARGUMENTS = {
+    "include_top": "end with the classes; False ends with features.",
+    "include_preprocessing": "scale pixels from 0 to 255 in the network.",
+    "weights": 'path of a file with weights, "imagenet" for those trained on ImageNet, or None\n'
+    "            for random ones.",
+    "input_tensor": "symbolic images; None makes an Input.",
+    "input_shape": "shape of the images (height, width, channels); by default that of the paper\n"
+    "            with the classes, and open without them.",
+    "pooling": '"avg" or "max" over all positions of the features; None keeps them.',
+    "classes": "number of classes.",
+    "classifier_activation": "activation of the classes; None gives logits.",
+    "name": "name of the model.",
+}
+"""What the arguments mean that networks have in common."""
+
+
+def described(make: Network, name: str, title: str, parameters: int, source: str) -> Network:
+    """Return a function that makes one size of a network, with name and docstring.
 
     Args:
-        model: the network.
-        path: path of a file.
+        make: the function.
+        name: its name in `lamina.zoo`.
+        title: what it returns.
+        parameters: number of parameters.
+        source: the paper.
     """
-    model.load_weights(path)
+    arguments = inspect.signature(make).parameters
+    listed = "\n".join(f"        {each}: {ARGUMENTS[each]}" for each in arguments)
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"""Return {title}.
+
+    Args:
+{listed}
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, classes), or features
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.zoo.{name}(weights=None).count_params()  # doctest: +SKIP
+        {parameters}
+
+    Source: {source}.
+    """
+    return make
 
 
 def divisible(filters: float, by: int = 8) -> int:

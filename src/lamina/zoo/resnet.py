@@ -89,18 +89,74 @@ def _bottleneck(x: Tensor, width: int, stride: int, is_first: bool, name: str) -
     return Activation("relu", name=f"{name}_out")(x)
 
 
+def late_stride(
+    x: Tensor,
+    width: int,
+    stride: int,
+    is_first: bool,
+    name: str,
+    groups: int = 1,
+    group_width: int = 64,
+) -> Tensor:
+    """Return the result of a bottleneck of torchvision, with the stride in its second convolution
+    and without biases.
+
+    Args:
+        x: features.
+        width: filters of ResNet's block; four times as many come out.
+        stride: step of the windows.
+        is_first: the first block of a stage, whose shortcut has a convolution.
+        name: name that those of the layers begin with.
+        groups: groups of the second convolution.
+        group_width: filters of a group in the first stage; they grow with the width.
+    """
+    shortcut, inner = x, groups * (width * group_width // 64)
+    if is_first:
+        shortcut = Conv2D(4 * width, 1, strides=stride, use_bias=False, name=f"{name}_0_conv")(x)
+        shortcut = normalized(shortcut, f"{name}_0", activation=False)
+    x = Conv2D(inner, 1, use_bias=False, name=f"{name}_1_conv")(x)
+    x = ZeroPadding2D(1, name=f"{name}_2_pad")(normalized(x, f"{name}_1"))
+    x = Conv2D(inner, 3, strides=stride, groups=groups, use_bias=False, name=f"{name}_2_conv")(x)
+    x = normalized(x, f"{name}_2")
+    x = Conv2D(4 * width, 1, use_bias=False, name=f"{name}_3_conv")(x)
+    x = normalized(x, f"{name}_3", activation=False)
+    x = Add(name=f"{name}_add")([shortcut, x])
+    return Activation("relu", name=f"{name}_out")(x)
+
+
 Block = Callable[[Tensor, int, int, bool, str], Tensor]
 
 
-def _resnet(o: Options, block: Block, depths: Sequence[int]) -> Model:
-    """Four stages of blocks; the first block of a stage halves the size, but for the first."""
+def resnet(o: Options, block: Block, depths: Sequence[int]) -> Model:
+    """Return four stages of blocks; the first block of a stage halves the size, but for the first.
+
+    Args:
+        o: arguments of the network.
+        block: function from features, width, stride, whether the block is a stage's first, and the
+            name to features.
+        depths: number of blocks of each stage.
+    """
+    block = late_stride if o.torch and block is _bottleneck else block
     inputs = o.images(224, 32)
     x = stem(inputs, bias=block is _bottleneck, before=True)
     for k, (count, width) in enumerate(zip(depths, WIDTHS, strict=True)):
         for n in range(count):
             stride = 2 if k > 0 and n == 0 else 1
             x = block(x, width, stride, n == 0, f"conv{k + 2}_block{n + 1}")
-    return o.model(inputs, o.ended(x))
+    return o.model(inputs, o.ended(x), _name_of)
+
+
+def _name_of(module: str) -> str:
+    """The layer for a module of torchvision: conv3_block1_2_conv for layer2.0.conv2."""
+    if not module.startswith("layer"):
+        return {"conv1": "conv1_conv", "bn1": "conv1_bn", "fc": "predictions"}.get(module, "")
+    stage, block, *part = module.removeprefix("layer").split(".")
+    last = part[0]
+    if last == "downsample":
+        end = ("0_conv", "0_bn")[int(part[1])]
+    else:
+        end = f"{last[-1]}_{last[:-1]}"
+    return f"conv{int(stage) + 1}_block{int(block) + 1}_{end}"
 
 
 def ResNet18(
@@ -147,7 +203,7 @@ def ResNet18(
         classes,
         classifier_activation,
     )
-    return _resnet(o, _basic, (2, 2, 2, 2))
+    return resnet(o, _basic, (2, 2, 2, 2))
 
 
 def ResNet34(
@@ -194,7 +250,7 @@ def ResNet34(
         classes,
         classifier_activation,
     )
-    return _resnet(o, _basic, (3, 4, 6, 3))
+    return resnet(o, _basic, (3, 4, 6, 3))
 
 
 def ResNet50(
@@ -241,7 +297,7 @@ def ResNet50(
         classes,
         classifier_activation,
     )
-    return _resnet(o, _bottleneck, (3, 4, 6, 3))
+    return resnet(o, _bottleneck, (3, 4, 6, 3))
 
 
 def ResNet101(
@@ -288,7 +344,7 @@ def ResNet101(
         classes,
         classifier_activation,
     )
-    return _resnet(o, _bottleneck, (3, 4, 23, 3))
+    return resnet(o, _bottleneck, (3, 4, 23, 3))
 
 
 def ResNet152(
@@ -335,4 +391,4 @@ def ResNet152(
         classes,
         classifier_activation,
     )
-    return _resnet(o, _bottleneck, (3, 8, 36, 3))
+    return resnet(o, _bottleneck, (3, 8, 36, 3))

@@ -27,10 +27,11 @@ def _vgg(o: Options, depths: tuple[int, ...]) -> Model:
         x = MaxPooling2D(2, name=f"block{k}_pool")(x)
     if not o.include_top:
         return o.model(inputs, o.pooled(x))
+    flattened = {"fc1": x.shape[1:]}
     x = Flatten(name="flatten")(x)
     for name in ("fc1", "fc2"):
         x = Dense(4096, "relu", name=name)(x)
-    return o.model(inputs, o.classified(x))
+    return o.model(inputs, o.classified(x), flattened=flattened)
 
 
 def VGG11(
