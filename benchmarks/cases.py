@@ -11,7 +11,7 @@ from math import log
 from typing import Literal
 
 from benchmarks import networks
-from benchmarks.networks import VOCABULARY
+from benchmarks.networks import DECODERS
 
 MEGABYTE = 1e6
 
@@ -196,6 +196,8 @@ RESNET = "ResNet-18 for 32x32x3, Adam"
 LSTM = "LSTM(128) over 28 rows of 28, Adam"
 GRU = "GRU(256) over 100 rows of 64, Adam"
 TRANSFORMER = "character Transformer, 4 layers of 128, 4 heads, context 128, Adam"
+GPT = "GPT, 6 layers of 256, 8 heads, context 256, vocabulary 5,000, Adam"
+VIT = "vision Transformer, 72x72x3, 8 layers of 64, Adam"
 WITHOUT_SCAN = ("lamina", "torch", "torch-compile", "jax")
 """XLA runs convolutions inside a scan naively: 1100 ms a step where the jitted one takes 48."""
 RECURRENT = ("lamina", *BARE, "keras-jax")
@@ -221,8 +223,18 @@ TRAINING: tuple[Case, ...] = (
         1.3,
         ("lamina", *BARE),
         9,
-        loss_below=log(VOCABULARY),
+        loss_below=log(DECODERS["transformer"].vocabulary),
     ),
+    _step(
+        "gpt-6x256",
+        GPT,
+        (8, 1),
+        1.3,
+        ("lamina", *BARE),
+        7,
+        loss_below=1.1 * log(DECODERS["gpt"].vocabulary),
+    ),
+    _step("vit-72", VIT, (32, 1), 1.3, ("lamina", *BARE), 7, loss_below=12.0),
 )
 
 INFERENCE: tuple[Case, ...] = (

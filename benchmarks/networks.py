@@ -6,6 +6,7 @@ weights, in the order and layout of Keras, and the multiply-adds and stored valu
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from dataclasses import dataclass
@@ -137,6 +138,12 @@ def attention(steps: int, width: int) -> tuple[Part, ...]:
     return (*[dense(width, width, steps)] * 4, pairs)
 
 
+def full_attention(steps: int, width: int, inner: int) -> tuple[Part, ...]:
+    """Attention to all steps, its heads together `inner` wide."""
+    pairs = Part((), 2 * inner * steps * steps, 0)
+    return (*[dense(width, inner, steps)] * 3, dense(inner, width, steps), pairs)
+
+
 # ---- networks ----------------------------------------------------------------------------------
 def _vgg(norms: bool) -> tuple[Part, ...]:
     parts: list[Part] = []
@@ -162,21 +169,57 @@ def _resnet() -> tuple[Part, ...]:
     return (*parts, dense(512, 10))
 
 
-LAYERS, WIDTH, HEADS, CONTEXT, VOCABULARY = 4, 128, 4, 128, 65
-"""The character Transformer: pre-norm blocks with a hidden layer of four widths (GPT-2's form)."""
+@dataclass(frozen=True)
+class Decoder:
+    """Sizes of a language model: pre-norm blocks with a hidden layer of four widths (GPT-2's
+    form)."""
+
+    layers: int
+    width: int
+    heads: int
+    context: int
+    vocabulary: int
+
+    def network(self, name: str) -> Network:
+        """Return the row of the table."""
+        width, steps = self.width, self.context
+        block = (
+            *attention(steps, width),
+            normalization(width, steps),
+            normalization(width, steps),
+            dense(width, 4 * width, steps),
+            dense(4 * width, width, steps),
+        )
+        tables = (embedding(self.vocabulary, width, steps), embedding(steps, width, 0))
+        end = (normalization(width, steps), dense(width, self.vocabulary, steps))
+        parts = (*tables, *block * self.layers, *end)
+        return Network(name, (steps,), parts, self.vocabulary, self.vocabulary)
 
 
-def _transformer() -> tuple[Part, ...]:
+DECODERS = {
+    "transformer": Decoder(layers=4, width=128, heads=4, context=128, vocabulary=65),
+    "gpt": Decoder(layers=6, width=256, heads=8, context=256, vocabulary=5000),
+}
+VIT_LAYERS, VIT_SIDE, VIT_PATCH, VIT_WIDTH, VIT_HEADS = 8, 72, 6, 64, 4
+"""The vision Transformer of Keras's example: heads as wide as the model, a hidden layer of two
+widths, and the patches' features together into two dense layers."""
+VIT_HEAD = (2048, 1024)
+
+
+def _vit() -> tuple[Part, ...]:
+    side, width = VIT_SIDE // VIT_PATCH, VIT_WIDTH
+    steps = side * side
     block = (
-        *attention(CONTEXT, WIDTH),
-        normalization(WIDTH, CONTEXT),
-        normalization(WIDTH, CONTEXT),
-        dense(WIDTH, 4 * WIDTH, CONTEXT),
-        dense(4 * WIDTH, WIDTH, CONTEXT),
+        normalization(width, steps),
+        *full_attention(steps, width, VIT_HEADS * width),
+        normalization(width, steps),
+        dense(width, 2 * width, steps),
+        dense(2 * width, width, steps),
     )
-    tables = (embedding(VOCABULARY, WIDTH, CONTEXT), embedding(CONTEXT, WIDTH, 0))
-    end = (normalization(WIDTH, CONTEXT), dense(WIDTH, VOCABULARY, CONTEXT))
-    return (*tables, *block * LAYERS, *end)
+    start = (convolution(VIT_PATCH, side, 3, width), embedding(steps, width, 0))
+    sizes = (steps * width, *VIT_HEAD, 10)
+    end = [dense(inner, outer) for inner, outer in itertools.pairwise(sizes)]
+    return (*start, *block * VIT_LAYERS, normalization(width, steps), *end)
 
 
 def _rows(name: str, gates: int, steps: int, features: int, units: int) -> Network:
@@ -197,7 +240,8 @@ NETWORKS: tuple[Network, ...] = (
     _rows("lstm_1000", 4, 1000, 28, 128),
     _rows("gru", 3, 100, 64, 256),
     Network("stream", (1, 64), (recurrent(4, 1, 64, 256),), classes=256),
-    Network("transformer", (CONTEXT,), _transformer(), VOCABULARY, VOCABULARY),
+    *(decoder.network(name) for name, decoder in DECODERS.items()),
+    Network("vit", (VIT_SIDE, VIT_SIDE, 3), _vit()),
 )
 
 BY_NAME = {network.name: network for network in NETWORKS}

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks import networks
 
@@ -155,19 +156,29 @@ def gru(run: Run, x: jax.Array) -> jax.Array:
     return run.dense(h)
 
 
-def transformer(run: Run, tokens: jax.Array) -> jax.Array:
-    """The character Transformer; queries, keys and values are one product."""
-    x = next(run.weights)[tokens] + next(run.weights)
-    for _ in range(networks.LAYERS):
-        x = _decoder_block(run, x)
-    return run.dense(run.layer_norm(x))
+def _decoder(name: str) -> Network:
+    """A language model; queries, keys and values are one product."""
+    sizes = networks.DECODERS[name]
+
+    def logits(run: Run, tokens: jax.Array) -> jax.Array:
+        x = next(run.weights)[tokens] + next(run.weights)
+        for _ in range(sizes.layers):
+            x = _decoder_block(run, x, sizes.heads)
+        return run.dense(run.layer_norm(x))
+
+    return logits
 
 
-def _decoder_block(run: Run, x: jax.Array) -> jax.Array:
+def _joined(run: Run) -> tuple[jax.Array, jax.Array]:
+    """Kernel and bias of queries, keys and values in one product."""
     joined = [next(run.weights) for _ in range(6)]
-    kernel, bias = jnp.concatenate(joined[0::2], 1), jnp.concatenate(joined[1::2])
+    return jnp.concatenate(joined[0::2], 1), jnp.concatenate(joined[1::2])
+
+
+def _decoder_block(run: Run, x: jax.Array, count: int) -> jax.Array:
+    kernel, bias = _joined(run)
     out, out_bias = next(run.weights), next(run.weights)
-    heads = (*x.shape[:2], 3, networks.HEADS, -1)
+    heads = (*x.shape[:2], 3, count, -1)
     q, k, v = jnp.moveaxis((run.layer_norm(x) @ kernel + bias).reshape(heads), 2, 0)
     seen = jax.nn.dot_product_attention(q, k, v, is_causal=True)
     x = x + seen.reshape(x.shape) @ out + out_bias
@@ -176,6 +187,36 @@ def _decoder_block(run: Run, x: jax.Array) -> jax.Array:
 
 def _feedforward(run: Run, x: jax.Array) -> jax.Array:
     return run.dense(jax.nn.gelu(run.dense(x), approximate=False))
+
+
+def vit(run: Run, x: jax.Array) -> jax.Array:
+    """The vision Transformer."""
+    kernel, bias = next(run.weights), next(run.weights)
+    patch = (networks.VIT_PATCH, networks.VIT_PATCH)
+    x = jax.lax.conv_general_dilated(
+        x, kernel, patch, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    x = (x + bias).reshape(len(x), -1, networks.VIT_WIDTH) + next(run.weights)
+    for _ in range(networks.VIT_LAYERS):
+        x = _encoder_block(run, x)
+    x = run.dropout(run.layer_norm(x).reshape(len(x), -1), 0.5)
+    for _ in networks.VIT_HEAD:
+        x = run.dropout(jax.nn.gelu(run.dense(x), approximate=False), 0.5)
+    return run.dense(x)
+
+
+def _encoder_block(run: Run, x: jax.Array) -> jax.Array:
+    normalized = run.layer_norm(x)
+    kernel, bias = _joined(run)
+    heads = (*x.shape[:2], 3, networks.VIT_HEADS, -1)
+    q, k, v = jnp.moveaxis((normalized @ kernel + bias).reshape(heads), 2, 0)
+    scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(q.shape[-1]).astype(np.float32)
+    seen = jnp.einsum("bhqk,bkhd->bqhd", run.dropout(jax.nn.softmax(scores), 0.1), v)
+    x = x + run.dense(seen.reshape(*x.shape[:2], -1))
+    y = run.layer_norm(x)
+    for _ in range(2):
+        y = run.dropout(jax.nn.gelu(run.dense(y), approximate=False), 0.1)
+    return x + y
 
 
 NETWORKS: dict[str, Network] = {
@@ -187,7 +228,8 @@ NETWORKS: dict[str, Network] = {
     "lstm": lstm,
     "lstm_1000": lstm,
     "gru": gru,
-    "transformer": transformer,
+    **{name: _decoder(name) for name in networks.DECODERS},
+    "vit": vit,
 }
 
 

@@ -120,17 +120,47 @@ def _rows(layer: str, units: int, shape: tuple[int, int]) -> Build:
     return build
 
 
-def transformer(lamina: Namespace) -> Any:
-    """The character Transformer in Lamina's own blocks; Keras itself has none."""
-    layers, width = lamina.layers, networks.WIDTH
-    tokens = lamina.Input((networks.CONTEXT,), dtype="int32")
-    x = layers.TokenAndPositionEmbedding(networks.VOCABULARY, networks.CONTEXT, width)(tokens)
-    for _ in range(networks.LAYERS):
-        x = layers.TransformerDecoder(
-            4 * width, networks.HEADS, activation="gelu", normalize_first=True
-        )(x)
-    x = layers.LayerNormalization(epsilon=1e-5)(x)
-    return lamina.Model(tokens, layers.Dense(networks.VOCABULARY, activation="softmax")(x))
+def _decoder(name: str) -> Build:
+    """A language model in Lamina's own blocks; Keras itself has none."""
+    sizes = networks.DECODERS[name]
+
+    def build(lamina: Namespace) -> Any:
+        layers, width = lamina.layers, sizes.width
+        tokens = lamina.Input((sizes.context,), dtype="int32")
+        x = layers.TokenAndPositionEmbedding(sizes.vocabulary, sizes.context, width)(tokens)
+        for _ in range(sizes.layers):
+            x = layers.TransformerDecoder(
+                4 * width, sizes.heads, activation="gelu", normalize_first=True
+            )(x)
+        x = layers.LayerNormalization(epsilon=1e-5)(x)
+        return lamina.Model(tokens, layers.Dense(sizes.vocabulary, activation="softmax")(x))
+
+    return build
+
+
+def vit(lamina: Namespace) -> Any:
+    """The vision Transformer; its positions are a layer that Keras itself lacks."""
+    layers, width = lamina.layers, networks.VIT_WIDTH
+    patch, steps = networks.VIT_PATCH, (networks.VIT_SIDE // networks.VIT_PATCH) ** 2
+
+    def dense(x: Any, units: int, rate: float) -> Any:
+        return layers.Dropout(networks.dropout(rate))(layers.Dense(units, activation="gelu")(x))
+
+    inputs = lamina.Input((networks.VIT_SIDE, networks.VIT_SIDE, 3))
+    x = layers.Reshape((steps, width))(layers.Conv2D(width, patch, strides=patch)(inputs))
+    x = layers.Add()([x, layers.PositionEmbedding(steps)(x)])
+    for _ in range(networks.VIT_LAYERS):
+        y = layers.LayerNormalization(epsilon=1e-5)(x)
+        rate = networks.dropout(0.1)
+        y = layers.MultiHeadAttention(networks.VIT_HEADS, width, dropout=rate)(y, y)
+        x = layers.Add()([x, y])
+        y = layers.LayerNormalization(epsilon=1e-5)(x)
+        x = layers.Add()([x, dense(dense(y, 2 * width, 0.1), width, 0.1)])
+    x = layers.Flatten()(layers.LayerNormalization(epsilon=1e-5)(x))
+    x = layers.Dropout(networks.dropout(0.5))(x)
+    for units in networks.VIT_HEAD:
+        x = dense(x, units, 0.5)
+    return lamina.Model(inputs, layers.Dense(10, activation="softmax")(x))
 
 
 BOTH: dict[str, Build] = {
@@ -144,7 +174,11 @@ BOTH: dict[str, Build] = {
     "gru": _rows("GRU", 256, (100, 64)),
 }
 """What can be built of layers that both have."""
-LAMINA: dict[str, Build] = {**BOTH, "transformer": transformer}
+LAMINA: dict[str, Build] = {
+    **BOTH,
+    **{name: _decoder(name) for name in networks.DECODERS},
+    "vit": vit,
+}
 
 
 def built(name: str, keras: Namespace) -> Any:

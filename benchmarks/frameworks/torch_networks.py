@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -144,14 +145,15 @@ class Joined(nn.Linear):
 class DecoderBlock(nn.Module):
     """Causal self-attention and two dense layers, each normalized before and gone around."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        self.heads = heads
         self.joined, self.out = Joined(width, 3 * width), nn.Linear(width, width)
         self.norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        joined = self.joined(self.norm(x)).unflatten(2, (3, networks.HEADS, -1))
+        joined = self.joined(self.norm(x)).unflatten(2, (3, self.heads, -1))
         q, k, v = joined.permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(seen.transpose(1, 2).flatten(2))
@@ -159,19 +161,69 @@ class DecoderBlock(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The character Transformer: logits as (batch, classes, steps), as the loss wants them."""
+    """A language model: logits as (batch, classes, steps), as the loss wants them."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: networks.Decoder) -> None:
         super().__init__()
-        width = networks.WIDTH
-        self.token = nn.Embedding(networks.VOCABULARY, width)
-        self.place = nn.Embedding(networks.CONTEXT, width)
-        self.blocks = nn.Sequential(*[DecoderBlock(width) for _ in range(networks.LAYERS)])
-        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, networks.VOCABULARY)
+        width = sizes.width
+        self.token = nn.Embedding(sizes.vocabulary, width)
+        self.place = nn.Embedding(sizes.context, width)
+        blocks = [DecoderBlock(width, sizes.heads) for _ in range(sizes.layers)]
+        self.blocks = nn.Sequential(*blocks)
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, sizes.vocabulary)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         x = self.token(tokens) + self.place.weight
         return self.head(self.norm(self.blocks(x))).transpose(1, 2)
+
+
+class EncoderBlock(nn.Module):
+    """Self-attention and two dense layers, each normalized before and gone around."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.rate = heads, networks.dropout(0.1)
+        self.norm, self.joined = nn.LayerNorm(width), Joined(width, 3 * heads * width)
+        self.out, self.second_norm = nn.Linear(heads * width, width), nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.thinned = nn.Dropout(self.rate)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        joined = self.joined(self.norm(x)).unflatten(2, (3, self.heads, -1))
+        q, k, v = joined.permute(2, 0, 3, 1, 4)
+        rate = self.rate if self.training else 0.0
+        seen = functional.scaled_dot_product_attention(q, k, v, dropout_p=rate)
+        x = x + self.out(seen.transpose(1, 2).flatten(2))
+        y = self.thinned(functional.gelu(self.up(self.second_norm(x))))
+        return x + self.thinned(functional.gelu(self.down(y)))
+
+
+class VisionTransformer(nn.Module):
+    """Patches with positions, blocks, and dense layers on all features together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width, patch = networks.VIT_WIDTH, networks.VIT_PATCH
+        steps, rate = (networks.VIT_SIDE // patch) ** 2, networks.dropout(0.5)
+        self.patches = nn.Conv2d(3, width, patch, patch)
+        self.place = nn.Embedding(steps, width)
+        blocks = [EncoderBlock(width, networks.VIT_HEADS) for _ in range(networks.VIT_LAYERS)]
+        self.blocks, self.norm = nn.Sequential(*blocks), nn.LayerNorm(width)
+        first, second = networks.VIT_HEAD
+        self.head = nn.Sequential(
+            nn.Dropout(rate),
+            nn.Linear(steps * width, first),
+            nn.GELU(),
+            nn.Dropout(rate),
+            nn.Linear(first, second),
+            nn.GELU(),
+            nn.Dropout(rate),
+            nn.Linear(second, 10),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2) + self.place.weight
+        return self.head(self.norm(self.blocks(x)).flatten(1))
 
 
 EAGER: dict[str, Callable[[], nn.Module]] = {
@@ -183,7 +235,8 @@ EAGER: dict[str, Callable[[], nn.Module]] = {
     "lstm": lambda: Rows(nn.LSTM, 28, 128),
     "lstm_1000": lambda: Rows(nn.LSTM, 28, 128),
     "gru": lambda: Rows(nn.GRU, 64, 256),
-    "transformer": Transformer,
+    **{name: partial(Transformer, sizes) for name, sizes in networks.DECODERS.items()},
+    "vit": VisionTransformer,
 }
 COMPILED: dict[str, Callable[[], nn.Module]] = EAGER | {
     "lstm": lambda: Unrolled(28, 128),
