@@ -9,10 +9,13 @@ import heapq
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from lamina.engines.llvm.target.toolchain import compile_object, host
 from lamina.settings import settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 SWITCH = 2e-4
 """Seconds after which a compiling thread gets the interpreter's lock; Python's default is 5e-3."""
@@ -55,12 +58,14 @@ _switches = _Switches()
 
 
 class Compilation:
-    """Threads that compile texts while the caller prepares others; the longest of those that wait
-    comes first, as it would keep the others waiting if it came last.
+    """Threads that compile texts while the caller prepares others, and then helps; the longest of
+    those that wait comes first, as it would keep the others waiting if it came last.
 
         with Compilation() as jobs:
             jobs.begin(text)
-            image = jobs.object(text)      # waits for it
+            image = jobs.object(text)      # compiles until it is there
+
+    `workers` threads compile, the caller among them (by default `settings.threads`).
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -68,8 +73,7 @@ class Compilation:
         self.processor = host()  # settings of this thread do not hold in the others
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int, str, int]] = []  # a heap: -length, number, text, level
-        self._begun: set[str] = set()
-        self._done: dict[str, bytes | BaseException] = {}
+        self._objects: dict[str, Future[bytes]] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
 
@@ -88,42 +92,44 @@ class Compilation:
 
     def begin(self, text: str, level: int = 2) -> None:
         """Compile a text, unless it was begun before."""
+        from concurrent.futures import Future  # loaded when something is compiled
+
         with self._changed:
-            if text in self._begun:
+            if text in self._objects:
                 return
-            self._begun.add(text)
-            heapq.heappush(self._waiting, (-len(text), len(self._begun), text, level))
+            self._objects[text] = Future()
+            heapq.heappush(self._waiting, (-len(text), len(self._objects), text, level))
             self._changed.notify()
-        if len(self._threads) < min(self.workers, len(self._begun)):
+        if len(self._threads) < min(self.workers, len(self._objects)) - 1:
             thread = threading.Thread(target=self._work, name="lamina-compile")
             self._threads.append(thread)
             thread.start()
 
     def object(self, text: str) -> bytes:
-        """Wait for the object code of a text that was begun.
+        """Return the object code of a text that was begun.
 
         Raises:
             CompileError: LLVM does not accept the text.
         """
+        found = self._objects[text]
+        while not found.done() and self._compile_next():
+            pass
+        return found.result()
+
+    def _compile_next(self, wait: bool = False) -> bool:
+        """Compile the longest text that waits, if there is one; `wait` for it or for the end."""
         with self._changed:
-            self._changed.wait_for(lambda: text in self._done)
-            found = self._done[text]
-        if isinstance(found, BaseException):
-            raise found
-        return found
+            if wait:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+            if not self._waiting:
+                return False
+            _, _, text, level = heapq.heappop(self._waiting)
+        try:
+            self._objects[text].set_result(compile_object(text, level, self.processor))
+        except BaseException as error:  # noqa: BLE001 (the caller of `object` raises it)
+            self._objects[text].set_exception(error)
+        return True
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
-                    return
-                _, _, text, level = heapq.heappop(self._waiting)
-            found: bytes | BaseException
-            try:
-                found = compile_object(text, level, self.processor)
-            except BaseException as error:  # noqa: BLE001 (the caller raises it)
-                found = error
-            with self._changed:
-                self._done[text] = found
-                self._changed.notify_all()
+        while self._compile_next(wait=True):
+            pass
