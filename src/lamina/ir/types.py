@@ -109,6 +109,9 @@ _INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
 DTYPES = {d.name: d for d in (bool_, *_INTEGERS, float16, bfloat16, float32, float64)}
 
 
+_NATIVE = {np.dtype(d.name): d for d in DTYPES.values() if d is not bfloat16}
+
+
 def dtype(spec: object) -> DType:
     """Return the DType of a DType, name, NumPy dtype or Python type.
 
@@ -123,6 +126,8 @@ def dtype(spec: object) -> DType:
     """
     if isinstance(spec, DType):
         return spec
+    if isinstance(spec, np.dtype) and spec in _NATIVE:  # its name takes microseconds
+        return _NATIVE[spec]
     if spec is float:
         return float32
     if isinstance(spec, str) and spec in DTYPES:

@@ -25,7 +25,7 @@ class LlvmEngine:
         flush_denormals: bool = False,
         held: Collection[int] = (),
     ) -> Executable:
-        return compile_graph(graph, updates, flush_denormals)
+        return compile_graph(graph, updates, flush_denormals, held)
 
     def parts(self, graph: Graph) -> list[list[Node]]:
         """The values that each kernel outside of loops stores, and those of each loop.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any, Self
 
 import numpy as np
@@ -107,7 +107,10 @@ NAMES = [each.name for each in PASSES]
 
 
 def compile_graph(
-    recorded: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+    recorded: Graph,
+    updates: Mapping[int, int],
+    flush_denormals: bool = False,
+    held: Collection[int] = (),
 ) -> Executable:
     """The executable of a graph: from the cache, or compiled."""
     log = dump.begin(recorded, updates, NAMES)
@@ -123,7 +126,7 @@ def compile_graph(
             image = image_of(stages_of(graph, updates, log, begin=objects.begin), objects)
         log.passed("compile")
         cache.store(key, image.packed())
-    return log.ready(LlvmProgram(image, recorded, updates, flush_denormals))
+    return log.ready(LlvmProgram(image, recorded, updates, flush_denormals, held))
 
 
 _announced: set[str] = set()  # once a process

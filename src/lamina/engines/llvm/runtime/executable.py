@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,10 +31,18 @@ class LlvmProgram:
     """Called with arrays, returns arrays; several Python threads may share one."""
 
     def __init__(
-        self, image: Image, graph: Graph, updates: Mapping[int, int], flush_denormals: bool
+        self,
+        image: Image,
+        graph: Graph,
+        updates: Mapping[int, int],
+        flush_denormals: bool,
+        held: Collection[int] = (),
     ) -> None:
         self.graph, self.updates, self.flush_denormals = graph, dict(updates), flush_denormals
         plan = self.plan = image.plan
+        self.held = frozenset(held)  # arguments whose arrays neither move nor change their types
+        self._count = len(plan.arguments)
+        self._free = [k for k in range(len(plan.arguments)) if k not in self.held]
         self.tables = [np.ascontiguousarray(t) for t in image.tables]
         self.library = toolchain.link(list(image.objects), ["program"])
         self.address = self.library.address("program")
@@ -52,7 +60,8 @@ class LlvmProgram:
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         if residence.COPIES:
             residence.settle(arrays)
-        types = tuple([(a.shape, a.dtype, a.flags.c_contiguous) for a in arrays])
+        free = [arrays[k] for k in self._free] if len(arrays) == self._count else arrays
+        types = tuple([(a.shape, a.dtype, a.flags.c_contiguous) for a in free])
         if types not in self._checked:
             self._check(arrays)
             self._checked.add(types)
@@ -155,14 +164,15 @@ class _Bound:
             if r.owner < 0
         ]
         self.owners = [r.owner for r in plan.results]
-        self.state: dict[int, Any] = {o: _nothing for o in self.owners if o >= 0}
+        state = {o for o in self.owners if o >= 0}
+        self.steady: dict[int, Any] = dict.fromkeys(state | program.held, _nothing)
         arguments = {b.number: head + k for k, b in enumerate(plan.blocks) if b.kind == "argument"}
         count = len(plan.arguments)
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
         self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
         work = sum(evaluate(w, sizes) for w in plan.work)
         self.small = work < target().costs.alone
-        self.guard = Guard(sorted(self.state), work)
+        self.guard = Guard(sorted(state), work)
         self.history = CallHistory(program.program_history)
         self.holds: Any = None  # arrays that must stay where they are
 
@@ -174,13 +184,13 @@ class _Bound:
         return out  # type: ignore[return-value]
 
     def point(self, arrays: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
-        table, state = self.table, self.state
+        table, steady = self.table, self.steady
         for n, at in self.inputs:
             array = arrays[n]
-            if n in state:  # mostly the same as at the last call
-                if state[n]() is array:
+            if n in steady:  # mostly the same as at the last call
+                if steady[n]() is array:
                     continue
-                state[n] = weakref.ref(array)
+                steady[n] = weakref.ref(array)
             table[at] = _pointer(array)
         for n, at in self.outputs:
             table[at] = _pointer(results[self.fresh[n][0]])
