@@ -1,14 +1,17 @@
 """Networks of the zoo in narrow forms: they learn, and are saved and exported."""
 
+import sys
 from functools import partial
 
 import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.errors import ArgumentError, ShapeError
+from lamina.cli import main
+from lamina.errors import ArgumentError, ShapeError, UnknownNameError
 from lamina.zoo import convnext, efficientnet_v2, nasnet, resnet, vit
 from lamina.zoo.parts import Options
+from paths import TOOLS
 
 RNG = np.random.default_rng(0)
 SIZE = 32
@@ -188,6 +191,46 @@ class TestTransfer:
         lm.zoo.fine_tune(model, x, y, epochs=(0, 2), verbose=0)
         same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
         assert not any(same)
+
+
+class TestCatalog:
+    def test_every_network_is_listed_with_paper_and_costs(self):
+        functions = {"Costs", "Entry", "Detections", "Detector", "costs", "list"}
+        functions |= {"fine_tune", "freeze", "replace_head"}
+        entries = {entry.name: entry for entry in lm.zoo.list()}
+        assert set(lm.zoo.__all__) - functions == set(entries)
+        assert all(e.paper and e.parameters and e.flops and e.bytes for e in entries.values())
+
+    @pytest.mark.parametrize("name", ["LeNet5", "MobileNetV2", "ViTTi16"])
+    def test_costs_are_those_of_the_network(self, name):
+        model = getattr(lm.zoo, name)(weights=None)
+        assert lm.zoo.costs(model) == lm.zoo.list(name)[0][1:4]
+
+    def test_operations_are_counted_as_in_the_papers(self):
+        """Multiplications in millions: MobileNetV2 300, ResNet-50 3.8 thousand (Keras' strides)."""
+        assert lm.zoo.list("MobileNetV2")[0].flops / 2e6 == pytest.approx(300, rel=0.01)
+        assert lm.zoo.list("ResNet50")[0].flops / 2e6 == pytest.approx(3858, rel=0.01)
+
+    def test_the_page_has_the_table_of_today(self):
+        sys.path.insert(0, str(TOOLS))
+        import write_zoo
+
+        assert write_zoo.PAGE.read_text(encoding="utf-8") == write_zoo.page()
+
+    def test_the_command_prints_a_table_or_one_network(self, capsys):
+        assert main(["zoo", "MobileNetV3"]) == 0
+        table = capsys.readouterr().out.splitlines()
+        assert [line.split()[:2] for line in table[1:]] == [
+            ["MobileNetV3Small", "2,554,968"],
+            ["MobileNetV3Large", "5,507,432"],
+        ]
+        assert main(["zoo", "lenet5"]) == 0
+        assert "61,706" in capsys.readouterr().out
+        assert main(["zoo", "nothing"]) == 1
+
+    def test_unknown_names_are_named(self):
+        with pytest.raises(UnknownNameError, match="ResNet500"):
+            lm.zoo.list("ResNet500")
 
 
 def test_class_map_finds_the_place_that_decides():

@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _launch(options)
         elif options.command in runs.COMMANDS:
             runs.run(options)
+        elif options.command == "zoo":
+            from lamina.cli.zoo import zoo
+
+            print(zoo(options.name))
         else:
             from lamina.cli.info import info
 
@@ -76,6 +80,14 @@ def parser() -> argparse.ArgumentParser:
         "info",
         help="what Lamina found on this machine, and its settings",
         description="Prints versions, machine, threads, vector width, engines, cache and settings.",
+    )
+    shown = commands.add_parser(
+        "zoo",
+        help="networks of the literature: parameters, FLOPs, memory, papers, accuracies",
+        description="Prints a table of the networks of lm.zoo, or what is known of one.",
+    )
+    shown.add_argument(
+        "name", nargs="?", metavar="NAME", help="a network, or the beginning of names (all)"
     )
     _add_launch(commands)
     runs.add(commands)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lamina.zoo.bert import BERT as BERT
     from lamina.zoo.bert import BERTLarge as BERTLarge
     from lamina.zoo.bert import MiniLM as MiniLM
+    from lamina.zoo.catalog import Entry as Entry
+    from lamina.zoo.catalog import list as list
     from lamina.zoo.convnext import ConvNeXtBase as ConvNeXtBase
     from lamina.zoo.convnext import ConvNeXtLarge as ConvNeXtLarge
     from lamina.zoo.convnext import ConvNeXtSmall as ConvNeXtSmall
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
     from lamina.zoo.yolo import YOLO as YOLO
 
 _FILES = {
+    "catalog": ("Entry", "list"),
     "alexnet": ("AlexNet",),
     "densenet": ("DenseNet121", "DenseNet169", "DenseNet201"),
     "efficientnet": (
