@@ -121,14 +121,8 @@ _FILES = {
         "Detections",
         "Detector",
     ),
-    "ssdlite": (
-        "SSDLite",
-        "SSDLoss",
-    ),
-    "yolo": (
-        "YOLO",
-        "YOLOLoss",
-    ),
+    "ssdlite": ("SSDLite",),
+    "yolo": ("YOLO",),
     "bert": (
         "BERT",
         "BERTLarge",
