@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lamina.zoo.convnext import ConvNeXtSmall as ConvNeXtSmall
     from lamina.zoo.convnext import ConvNeXtTiny as ConvNeXtTiny
     from lamina.zoo.convnext import ConvNeXtXLarge as ConvNeXtXLarge
-    from lamina.zoo.costs import Costs as Costs
-    from lamina.zoo.costs import costs as costs
+    from lamina.zoo.counting import Costs as Costs
+    from lamina.zoo.counting import costs as costs
     from lamina.zoo.densenet import DenseNet121 as DenseNet121
     from lamina.zoo.densenet import DenseNet169 as DenseNet169
     from lamina.zoo.densenet import DenseNet201 as DenseNet201
@@ -169,7 +169,7 @@ _FILES = {
         "ViTB32",
         "ViTL16",
     ),
-    "costs": (
+    "counting": (
         "Costs",
         "costs",
     ),
