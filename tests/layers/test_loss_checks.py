@@ -140,12 +140,47 @@ def test_a_users_loss_of_class_indices_trains_and_refuses_labels_outside_of_the_
             compiled(OfLabels()).fit(X, wrong, verbose=0)
 
 
+class OfUndeclaredLabels(losses.Loss):
+    def call(self, y_true, y_pred):
+        return of_labels(y_true, y_pred)
+
+
+def to_anchor(y_true, y_pred):
+    """The squared length of the predictions; the targets are not used."""
+    return lm.sum(y_pred**2, axis=-1)
+
+
+def of_pairs(y_true, y_pred):
+    """Targets and their weights in columns, for predictions in one."""
+    return y_true[:, 1] * (y_true[:, 0] - y_pred[:, 0]) ** 2
+
+
+@pytest.mark.parametrize("loss", [of_labels, OfUndeclaredLabels()])
+def test_a_users_loss_that_declares_nothing_takes_class_indices(loss):
+    compiled(loss).fit(X, Y, verbose=0)
+    compiled(loss).fit(X, Y[:, None], verbose=0)
+
+
+def test_a_users_loss_that_declares_nothing_takes_targets_that_cannot_be_broadcast():
+    compiled(to_anchor, "relu").fit(X, np.zeros(6), verbose=0)
+    model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(5)])
+    model.compile("sgd", of_pairs)
+    model.fit(X, np.ones((6, 2)), verbose=0)
+
+
+def test_a_users_loss_that_declares_nothing_refuses_targets_that_would_be_broadcast():
+    with pytest.raises(ShapeError, match="declares targets = 'any'"):
+        compiled(to_anchor, "relu").fit(X, np.zeros((6, 1)), verbose=0)
+    to_anchor.targets = "any"
+    try:
+        compiled(to_anchor, "relu").fit(X, np.zeros((6, 1)), verbose=0)
+    finally:
+        del to_anchor.targets
+
+
 def test_a_users_loss_function_declares_its_targets_as_an_attribute():
-    with pytest.raises(ShapeError, match="declares targets = 'indices'"):
-        compiled(of_labels).fit(X, Y, verbose=0)
     of_labels.targets = "indices"
     try:
-        compiled(of_labels).fit(X, Y, verbose=0)
         with pytest.raises(RangeError, match="count from 1"):
             compiled(of_labels).fit(X, Y + 1, verbose=0)
         of_labels.targets = "index"

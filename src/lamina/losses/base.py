@@ -45,8 +45,9 @@ class Loss(Configurable):
 
     Before training, `fit` checks the targets and the last activation by what the class declares:
 
-    - `targets`: "same_shape" (the default), "indices", "distributions", "binary", "signs",
-      "sequences" or "any"
+    - `targets`: "undeclared" (the default: as "same_shape", or class indices, or shapes that
+      could not be broadcast by accident), "same_shape", "indices", "distributions", "binary",
+      "signs", "sequences" or "any"
     - `predictions`: "any" (the default), "probabilities" or "logits"; with `from_logits=True`,
       probabilities are logits
 
@@ -75,7 +76,7 @@ class Loss(Configurable):
     """
 
     family = "lamina.losses"
-    targets: str = "same_shape"
+    targets: str = "undeclared"
     predictions: str = "any"
     argument_checks: ClassVar[Checks] = {
         **dict.fromkeys(("alpha", "beta", "delta", "gamma", "q"), Number()),
@@ -222,6 +223,7 @@ class NamedLoss(LossFunctionWrapper):
     function: ClassVar[Callable[..., Any]]
     short_names: ClassVar[tuple[str, ...]] = ()
     default_name: ClassVar[str | None] = None
+    targets = "same_shape"
 
     def __init__(
         self, name: str | None, reduction: str | None, dtype: DTypeLike, **arguments: Any

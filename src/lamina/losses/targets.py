@@ -164,20 +164,36 @@ def check_signs(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
         )
 
 
+def check_undeclared(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
+    """Check the targets of a user's loss that does not say which it takes: as `check_same_shape`,
+    except for class indices, and for shapes that operations would not broadcast."""
+    if not _are_labels(y, outputs) and _would_broadcast(y.shape, outputs):
+        check_same_shape(loss, y, outputs)
+
+
+def _are_labels(y: np.ndarray, outputs: Outputs) -> bool:
+    return y.shape[1:] in (outputs[:-1], (*outputs[:-1], 1)) and y.dtype.kind in "biu"
+
+
+def _would_broadcast(targets: tuple[int, ...], outputs: Outputs) -> bool:
+    """True if an operation on targets and predictions would not raise an error."""
+    pairs = zip(reversed(targets), reversed((targets[0], *outputs)), strict=False)
+    return all(a == b or 1 in (a, b) or None in (a, b) for a, b in pairs)
+
+
 def check_same_shape(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
     """Check that shapes are equal, except for a trailing axis of extent 1."""
     one = y.shape[1:]
     if one == outputs or (*one, 1) == outputs or one == (*outputs, 1):
         return
-    labels = one in (outputs[:-1], (*outputs[:-1], 1)) and y.dtype.kind in "biu"
     raise ShapeError(
         f"{loss.name}: targets have shape {shown(y.shape)}, predictions "
         f"{shown((len(y), *outputs))}; a loss never broadcasts them",
-        hint="for class indices use sparse_categorical_crossentropy; a custom loss that takes "
-        "them declares targets = 'indices'"
-        if labels and len(outputs) > 0
+        hint="for class indices use sparse_categorical_crossentropy"
+        if _are_labels(y, outputs) and len(outputs) > 0
         else (_hint_of_steps(y, outputs[:-1]) if len(outputs) > 1 else None)
-        or "the last layer needs one output for each column of the targets",
+        or "the last layer needs one output for each column of the targets; a loss that broadcasts "
+        "on purpose declares targets = 'any'",
     )
 
 
@@ -230,6 +246,7 @@ def check_nothing(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
 
 
 KINDS: dict[str, Callable[[Any, np.ndarray, Outputs], None]] = {
+    "undeclared": check_undeclared,
     "same_shape": check_same_shape,
     "indices": check_indices,
     "distributions": check_distributions,
