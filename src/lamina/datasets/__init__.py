@@ -12,6 +12,9 @@ digits            handwritten digits 8x8       in the package
 playground        points in the plane          drawn: circle, xor, gaussian, spiral
 tiny_shakespeare  plays, as one text           downloaded, or from the folder LAMINA_DATA
 wikitext2         articles, as texts of words  the same; the training part is not downloaded
+multi30k          captions, German and English the same
+sick              pairs of sentences, entailed from the folder LAMINA_DATA
+cora              a graph of citing papers     the same
 """
 
 from lamina import namespaces
@@ -20,12 +23,15 @@ from lamina.datasets import (
     california_housing,
     cifar10,
     cifar100,
+    cora,
     digits,
     fashion_mnist,
     imdb,
     mnist,
+    multi30k,
     playground,
     reuters,
+    sick,
     tiny_shakespeare,
     wikitext2,
 )
@@ -35,12 +41,15 @@ __all__ = [
     "california_housing",
     "cifar10",
     "cifar100",
+    "cora",
     "digits",
     "fashion_mnist",
     "imdb",
     "mnist",
+    "multi30k",
     "playground",
     "reuters",
+    "sick",
     "tiny_shakespeare",
     "wikitext2",
 ]
