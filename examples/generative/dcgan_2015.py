@@ -122,7 +122,7 @@ def classified(features: np.ndarray, y: np.ndarray, test: np.ndarray, y_test) ->
 
 
 def features_of(discriminator: lm.Sequential, x: np.ndarray) -> np.ndarray:
-    """What the discriminator's last layer sees."""
+    """The inputs of the discriminator's last layer."""
     trunk = lm.Sequential(discriminator.layers[:-1])
     return trunk.predict(x, batch_size=250, verbose=0)
 

@@ -1,12 +1,12 @@
 """Forward-forward (Hinton 2022): learning without a backward pass through the network.
 
-Every layer has its own goal: the sum of its squared activities should be above a threshold for
+Every layer has a separate goal: the sum of its squared activities should be above a threshold for
 digits with the right label, and below it for digits with a wrong one. The label is written into the
 first ten pixels. Before a layer the length of the input is removed, so that the next layer cannot
 read the goodness of the one before. No gradient crosses a layer. A test digit is tried with all ten
 labels, and the label with the most goodness wins. The paper's network has four layers of 2,000
 units and 60 epochs with 1.36% errors on MNIST; PyTorch's example has two of 500, 1,000 steps on one
-batch and no figure. Here: two layers of 500 units, Adam, wrong labels drawn anew in every epoch.
+batch and no figure. Here: two layers of 500 units, Adam, wrong labels drawn again in every epoch.
 
     python examples/vision/forward_forward_2022.py [--quick] [--figure forward_forward_2022.png]
 """
@@ -26,7 +26,7 @@ THRESHOLD = 2.0
 
 
 class GoodnessLayer(lm.layers.Layer):
-    """relu(W x / rms(x) + b), with a loss of its own; its inputs carry no gradient."""
+    """relu(W x / rms(x) + b), with a separate loss; its inputs carry no gradient."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -72,7 +72,7 @@ def labeled(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def train(x, y, units: int, epochs: int, rng) -> lm.Model:
-    """Train on right and wrong labels, drawn anew in each epoch."""
+    """Train on right and wrong labels, drawn again in each epoch."""
     model = ForwardForward(units)
     model.compile(lm.optimizers.Adam(1e-3), layer_losses)
     is_right = np.repeat([[1.0, 1.0], [0.0, 0.0]], len(x), axis=0)  # for each of the two layers

@@ -1,7 +1,7 @@
 """Siamese network (Chopra, Hadsell, LeCun 2005): whether two digits are the same.
 
 One network reads both images, and a small head compares the two representations. Whatever it learns
-of digits it learns from pairs with the answer same or different, half of each, drawn anew in every
+of digits it learns from pairs with the answer same or different, half of each, drawn again in every
 epoch. PyTorch's example does so with a ResNet-18; here a convolutional network of two layers is
 enough. Pairs of the test digits are the first figure. The second is of a task with no training at
 all: a test digit gets the label of the most similar of ten training digits, one of each class; the

@@ -57,8 +57,7 @@ def load_data(part: str = "train") -> Pairs:
         >>> import lamina as lm
         >>> pairs = lm.datasets.sick.load_data("test")  # doctest: +SKIP
 
-    Source: Marelli et al. (2014), A SICK cure for the evaluation of compositional distributional
-    semantic models.
+    Source: Marelli et al. (2014), SemEval-2014 Task 1.
     """
     if part not in PARTS:
         raise unknown_name("part of SICK", part, PARTS)
