@@ -15,8 +15,8 @@ the first cycle at which all codes, the most probable hidden states, have been d
 cycles.
 
 Ours falls short of the paper: after 800 cycles 92 of 100 runs of 4-2-4 are solved, not all, and
-the machine with three hidden units finds six or seven of the eight codes 1,500 cycles, rarely all.
-There, clamped zeros become 1 with probability 0.02, since with 0.05 fewer codes are found.
+the machine with three hidden units finds six or seven of the eight codes in 1,500 cycles, rarely
+all. There, clamped zeros become 1 with probability 0.02, since with 0.05 fewer codes are found.
 
     python examples/history/boltzmann_1985.py [--quick] [--figure boltzmann.png]
 """

@@ -39,3 +39,11 @@ def test_the_sheets_are_folded_and_do_not_touch():
     radii = [np.linalg.norm(each[:, :2], axis=1) for each in (one, other)]
     assert x.shape == (600, 3) and radii[0].min() > 0.1
     assert np.linalg.norm(one[:, None] - other[None], axis=-1).min() > 0.02
+
+
+def test_few_and_many_weights_predict_new_points_badly(image):
+    stiff, right, flexible, trained, network, noise = run_small(
+        "claims/curve_fitting", image
+    ).values()
+    assert right < stiff and right < 10**flexible and network < stiff
+    assert trained < noise
