@@ -242,9 +242,11 @@ def _split_axis(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, 
     return tuple(split), tuple(kept)
 
 
-# optimization_barrier(x, ...) -> identity(x, ...), computed after all operands
+# optimization_barrier(x, ...) -> identity(x, ...), computed after all operands; -> x in memory
 def _barrier(node: Node, materialized: Materialized) -> Node:
     x, *after = node.args
+    if x.op in ("parameter", "constant", "get_tuple_element"):
+        return x
     return Node("identity", node.args, {}, x.type) if after else materialize(x, materialized)
 
 
