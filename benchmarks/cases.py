@@ -153,7 +153,14 @@ def _start(name: str, title: str, caches: Literal["kept", "fresh"], goal: str) -
     )
 
 
-def _compile(name: str, title: str, work: str, caches: Literal["kept", "fresh"], goal: str) -> Case:
+def _compile(
+    name: str,
+    title: str,
+    work: str,
+    caches: Literal["kept", "fresh"],
+    goal: str,
+    batch: int = 32,
+) -> Case:
     """The cost of compiling a training step, in a separate process."""
     return Case(
         name=name,
@@ -164,7 +171,22 @@ def _compile(name: str, title: str, work: str, caches: Literal["kept", "fresh"],
         contestants=("lamina", "torch-compile", "jax"),
         rounds=3,
         caches=caches,
-        arguments={"work": work, "batch": 32},
+        arguments={"work": work, "batch": batch},
+    )
+
+
+def _first_fit(name: str, title: str, caches: Literal["kept", "fresh"], goal: str) -> Case:
+    """The cost of the first `fit` of ResNet-50, in a separate process."""
+    return Case(
+        name=name,
+        title=f"First fit of ResNet-50, 224x224, batch 8, {title}",
+        kind="program",
+        work="first_fit",
+        metrics=(Metric("compile", "the first fit's excess", "s", 1.0, goal),),
+        contestants=("lamina",),
+        rounds=3,
+        caches=caches,
+        arguments={"batch": 8},
     )
 
 
@@ -281,6 +303,10 @@ COMPILING: tuple[Case, ...] = (
     _compile(
         "compile-lstm-1000", "LSTM(128), 1,000 steps, empty caches", "lstm_1000", "fresh", "1.5 s"
     ),
+    _compile("compile-gpt", "GPT of 6 layers of 256, empty caches", "gpt", "fresh", "2.5 s", 8),
+    _compile("compile-gpt-cached", "GPT of 6 layers of 256, cached", "gpt", "kept", "0.6 s", 8),
+    _first_fit("first-fit-resnet50", "empty caches", "fresh", "4 s"),
+    _first_fit("first-fit-resnet50-cached", "caches kept", "kept", "1 s"),
 )
 
 PROGRAMS: tuple[Case, ...] = (
