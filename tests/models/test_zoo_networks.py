@@ -33,7 +33,7 @@ NARROW = {
     ),
     "NASNet": lambda: nasnet._nasnet(options("n"), nasnet._Size(1, 96, 8, False, SIZE)),
     "ResNeXt": lambda: resnet.resnet(
-        options("r"), partial(resnet.late_stride, groups=4, group_width=2), (1, 1)
+        options("r"), partial(resnet.late_stride, groups=4, group_width=2), (1, 1, 1, 1)
     ),
     "ViT": lambda: vit._vit(options("v"), 8, 2, 16, 2),
     "UNet": lambda: lm.zoo.UNet(2, (SIZE, SIZE, 3), filters=4, depth=2, padding="same"),
