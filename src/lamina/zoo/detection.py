@@ -65,6 +65,11 @@ class Detector(Model):
         classes: number of classes.
         weights: path of a file with weights, or None for random ones.
         name: name of the model.
+
+    Example:
+        >>> import lamina as lm
+        >>> isinstance(lm.zoo.YOLO(2, (64, 64, 3), filters=4), lm.zoo.Detector)
+        True
     """
 
     is_exclusive = True
