@@ -48,7 +48,7 @@ COUNTS = {
     "EfficientNetV2B0": (7_200_312, False),
     "EfficientNetV2B1": (8_212_124, False),
     "EfficientNetV2B2": (10_178_374, False),
-    "EfficientNetV2B3": (14_486_374, False),
+    "EfficientNetV2B3": (14_467_622, False),
     "EfficientNetV2S": (21_612_360, False),
     "InceptionResNetV2": (55_873_736, False),
     "NASNetMobile": (5_326_716, False),

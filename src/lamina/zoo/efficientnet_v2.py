@@ -30,7 +30,7 @@ from lamina.models.model import Model
 from lamina.tensor import Tensor
 from lamina.zoo.blocks import before_stride
 from lamina.zoo.efficientnet import gated
-from lamina.zoo.parts import DEVIATIONS, MEANS, Network, Options, Shape, described, divisible
+from lamina.zoo.parts import DEVIATIONS, MEANS, Network, Options, Shape, described
 
 DROPPED = 0.2
 """Rate at which training skips the last block; it grows from 0 in proportion to the depth."""
@@ -66,6 +66,11 @@ LARGE = (
     *(Stage(False, 10, 192, 4, 2), Stage(False, 19, 224, 6, 1), Stage(False, 25, 384, 6, 2)),
     Stage(False, 7, 640, 6, 1),
 )
+
+
+def _rounded(filters: float) -> int:
+    """The nearest multiple of 8; other than in the first version it may be less by a tenth."""
+    return max(8, int(filters + 4) // 8 * 8)
 
 
 class _Builder:
@@ -152,7 +157,7 @@ def _efficientnet_v2(
     if include_preprocessing:
         x = _scaled(x, o.torch or (stages is BASE and x.shape[-1] == 3))
     first = 32 if stages is BASE else stages[0].filters
-    x = build.convolved(x, divisible(first * width), "stem_conv", 3, 2)
+    x = build.convolved(x, _rounded(first * width), "stem_conv", 3, 2)
     x = build.normalized(x, "stem_bn", "stem_activation")
     counts = [math.ceil(depth * s.blocks) for s in stages]
     number = 0
@@ -161,9 +166,9 @@ def _efficientnet_v2(
             stride = s.stride if n == 0 else 1
             drop = DROPPED * number / sum(counts)
             name = f"block{k + 1}{chr(ord('a') + n)}_"
-            x = build.block(x, s, divisible(s.filters * width), stride, drop, name)
+            x = build.block(x, s, _rounded(s.filters * width), stride, drop, name)
             number += 1
-    x = build.convolved(x, divisible(1280 * width), "top_conv")
+    x = build.convolved(x, _rounded(1280 * width), "top_conv")
     x = build.normalized(x, "top_bn", "top_activation")
     if not o.include_top:
         return o.model(inputs, o.pooled(x))
@@ -218,7 +223,7 @@ def _sized(
 EfficientNetV2B0 = _sized("EfficientNetV2B0", 7200312, BASE, 224)
 EfficientNetV2B1 = _sized("EfficientNetV2B1", 8212124, BASE, 240, 1.0, 1.1)
 EfficientNetV2B2 = _sized("EfficientNetV2B2", 10178374, BASE, 260, 1.1, 1.2)
-EfficientNetV2B3 = _sized("EfficientNetV2B3", 14486374, BASE, 300, 1.2, 1.4)
+EfficientNetV2B3 = _sized("EfficientNetV2B3", 14467622, BASE, 300, 1.2, 1.4)
 EfficientNetV2S = _sized("EfficientNetV2S", 21612360, SMALL, 384)
 EfficientNetV2M = _sized("EfficientNetV2M", 54431388, MEDIUM, 480)
 EfficientNetV2L = _sized("EfficientNetV2L", 119027848, LARGE, 480)
