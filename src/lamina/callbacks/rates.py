@@ -100,7 +100,7 @@ class ReduceLROnPlateau(Callback):
         self.best: float | None = None
 
     def get_state(self) -> dict[str, Any]:
-        names = ("wait", "cooling", "best")
+        names = ("wait", "cooldown_counter", "best")
         return {name: vars(self)[name] for name in names}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -192,9 +192,15 @@ def check_same_shape(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
         hint="for class indices use sparse_categorical_crossentropy"
         if _are_labels(y, outputs) and len(outputs) > 0
         else (_hint_of_steps(y, outputs[:-1]) if len(outputs) > 1 else None)
-        or "the last layer needs one output for each column of the targets; a loss that broadcasts "
-        "on purpose declares targets = 'any'",
+        or _hint_of_columns(loss),
     )
+
+
+def _hint_of_columns(loss: Any) -> str:
+    hint = "the last layer needs one output for each column of the targets"
+    if loss.targets == "undeclared":
+        hint += "; a loss that broadcasts on purpose declares targets = 'any'"
+    return hint
 
 
 def check_sequences(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
