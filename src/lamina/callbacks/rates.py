@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.base import Callback, Logs, check_state
 from lamina.callbacks.monitor import Monitor
 from lamina.errors import RangeError
 
@@ -100,8 +100,12 @@ class ReduceLROnPlateau(Callback):
         self.best: float | None = None
 
     def get_state(self) -> dict[str, Any]:
-        names = ("wait", "cooldown_counter", "best")
-        return {name: vars(self)[name] for name in names}
+        return {"wait": self.wait, "cooling": self.cooldown_counter, "best": self.best}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        check_state("ReduceLROnPlateau", state, self.get_state())
+        self.wait, self.cooldown_counter = state["wait"], state["cooling"]
+        self.best = state["best"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "ReduceLROnPlateau", self.params)

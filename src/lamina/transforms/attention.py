@@ -277,7 +277,7 @@ def _in_blocks(
     keys = min(end, int(whole.keys)) if whole.causal else int(whole.keys)
     block = replace(whole, keys=keys)
     count = -(-(end - begin) // size)
-    firsts = iota((count,), 0) * size + begin
+    firsts = ops.arange(begin, end, size, dtype="int32")
     if mask is not None and not same(mask.shape[3], 1):
         mask = mask[..., :keys]
     varies = mask is not None and not same(mask.shape[2], 1)
