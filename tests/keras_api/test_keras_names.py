@@ -165,7 +165,7 @@ def test_logs_as_a_table(tmp_path):
     ).history  # fmt: skip
     heading, *rows = [line.split(",") for line in file.read_text().splitlines()]
     assert heading == ["epoch", "loss", "val_loss"]
-    assert [row[0] for row in rows] == ["0", "1", "2", "3"] and rows[1][2] == ""
+    assert [row[0] for row in rows] == ["0", "1", "2", "3"] and rows[1][2] == "NA"
     assert [float(row[2]) for row in rows[2:]] == history["val_loss"]
 
 

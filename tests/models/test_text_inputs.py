@@ -37,7 +37,7 @@ def test_a_model_of_texts_and_numbers_is_its_program_after_the_layer_for_strings
     expected = program.predict([vectorization()(TEXTS), NUMBERS], verbose=0)
     for data in ([TEXTS, NUMBERS], {"text": TEXTS.reshape(4, 1), "numbers": NUMBERS}):
         np.testing.assert_array_equal(model.predict(data, verbose=0), expected)
-        np.testing.assert_array_equal(model(data), expected)
+        np.testing.assert_allclose(model(data), expected, rtol=1e-5, atol=1e-7)  # not compiled
     assert model.input_names == ["text", "numbers"] and model.inputs[0].dtype == "string"
     assert [layer.name for layer in model.layers][:2] == ["text", "numbers"]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina import tree
 from lamina.callbacks import CallbackList, History
 from lamina.training.objectives import Compilation
 from lamina.training.options import FitOptions
@@ -25,7 +26,7 @@ class Wires:
         return []
 
     def outputs_for(self, shapes):
-        return [(None, 1)], ["output"]
+        return [(None, 1)], ["output"], tree.LEAF
 
     def last_layer(self, layer):
         return layer

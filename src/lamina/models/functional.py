@@ -224,13 +224,11 @@ class FunctionalGraph:
                 raise ArgumentError(
                     f"{label}: no data for the inputs {missing}; the dict has {sorted(inputs)}"
                 )
-            if not set(inputs) <= {*names, *self.input_names}:
-                self._warn_of_structure(label, sorted(inputs), names)
             inputs = [inputs[n] for n in names]
-        elif isinstance(self.inputs, dict):
+        elif isinstance(self.inputs, dict) and not _has_none(inputs):
             self._warn_of_structure(label, describe(inputs), sorted(self.inputs, key=str))
         is_flat = isinstance(inputs, (list, tuple)) and len(inputs) == len(self.input_nodes)
-        if is_flat and any(each is None for each in inputs):
+        if is_flat and _has_none(inputs):
             self._need_optional(label, inputs)
             return list(inputs)
         tensors = tree.leaves(inputs)
@@ -359,3 +357,8 @@ def _shape_hint(expected: Any, came: Any) -> str:
         tool = "keras.utils.pad_sequences" if len(came) == 3 else "layers.Resizing"
         return f"Input({wider}) takes any size there; or bring the data to one: {tool}"
     return "the first axis is the batch; the others must be as the model's Input says"
+
+
+def _has_none(inputs: Any) -> bool:
+    """True for a flat list with None for an optional input."""
+    return isinstance(inputs, (list, tuple)) and any(each is None for each in inputs)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import ArgumentError, ShapeError, UnknownNameError
 from lamina.operations.boxes import convert_format, numbers_of
 from lamina.operations.creation import astype
@@ -38,7 +38,7 @@ def compute_iou(
     bounding_box_format: str,
     use_masking: bool = False,
     mask_val: float = -1,
-    image_shape: Any = None,
+    image_shape: ShapeLike | None = None,
 ) -> Tensor:
     """Return the intersection over union of each box of one set with each box of another.
 
@@ -82,7 +82,10 @@ def compute_iou(
 
 
 def compute_ciou(
-    boxes1: ArrayLike, boxes2: ArrayLike, bounding_box_format: str, image_shape: Any = None
+    boxes1: ArrayLike,
+    boxes2: ArrayLike,
+    bounding_box_format: str,
+    image_shape: ShapeLike | None = None,
 ) -> Tensor:
     """Return the complete intersection over union of pairs of boxes.
 
@@ -132,7 +135,10 @@ def compute_ciou(
 
 
 def compute_giou(
-    boxes1: ArrayLike, boxes2: ArrayLike, bounding_box_format: str, image_shape: Any = None
+    boxes1: ArrayLike,
+    boxes2: ArrayLike,
+    bounding_box_format: str,
+    image_shape: ShapeLike | None = None,
 ) -> Tensor:
     """Return the generalized intersection over union of pairs of boxes, from -1 to 1.
 
@@ -181,8 +187,8 @@ def encode_box_to_deltas(
     anchor_format: str,
     box_format: str,
     encoding_format: str = "center_yxhw",
-    variance: Any = None,
-    image_shape: Any = None,
+    variance: ArrayLike | None = None,
+    image_shape: ShapeLike | None = None,
 ) -> Tensor:
     """Return boxes relative to anchors: shift of the center over the extent, log of the ratio.
 
@@ -223,8 +229,8 @@ def decode_deltas_to_boxes(
     anchor_format: str,
     box_format: str,
     encoded_format: str = "center_yxhw",
-    variance: Any = None,
-    image_shape: Any = None,
+    variance: ArrayLike | None = None,
+    image_shape: ShapeLike | None = None,
 ) -> Any:
     """Return the boxes that `encode_box_to_deltas` encoded.
 

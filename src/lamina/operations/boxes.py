@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, ShapeError, UnknownNameError, unknown_name
 from lamina.operations.creation import astype, ones_like
 from lamina.operations.elementwise import add, clip, cos, sin, where
@@ -41,9 +41,9 @@ def convert_format(
     boxes: Any,
     source: str,
     target: str,
-    height: Any = None,
-    width: Any = None,
-    dtype: Any = "float32",
+    height: ArrayLike | None = None,
+    width: ArrayLike | None = None,
+    dtype: DTypeLike = "float32",
 ) -> Any:
     """Return boxes in another format.
 
@@ -87,7 +87,8 @@ def convert_format(
         return x
     corners = _corners(x, source.removeprefix("rel_"))
     if from_relative != to_relative:
-        tall, wide = (as_tensor(n, x.dtype) for n in (height, width))
+        assert height is not None and width is not None
+        tall, wide = as_tensor(height, x.dtype), as_tensor(width, x.dtype)
         scales = (wide, tall, wide, tall)
         if from_relative:
             corners = [c * s for c, s in zip(corners, scales, strict=True)]
@@ -138,8 +139,8 @@ def _written(corners: list[Tensor], form: str) -> list[Tensor]:
 
 def clip_to_image_size(
     bounding_boxes: Mapping[str, Any],
-    height: Any = None,
-    width: Any = None,
+    height: ArrayLike | None = None,
+    width: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> dict[str, Any]:
     """Return boxes restricted to the image; the label of a box without area becomes -1.
@@ -186,16 +187,16 @@ def clip_to_image_size(
 
 def affine_transform(
     boxes: ArrayLike,
-    angle: Any,
-    translate_x: Any,
-    translate_y: Any,
-    scale: Any,
-    shear_x: Any,
-    shear_y: Any,
-    height: Any,
-    width: Any,
-    center_x: Any = None,
-    center_y: Any = None,
+    angle: ArrayLike,
+    translate_x: ArrayLike,
+    translate_y: ArrayLike,
+    scale: ArrayLike,
+    shear_x: ArrayLike,
+    shear_y: ArrayLike,
+    height: ArrayLike,
+    width: ArrayLike,
+    center_x: ArrayLike | None = None,
+    center_y: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> Tensor:
     """Return the upright boxes around rotated, moved, scaled and sheared boxes.
@@ -261,10 +262,10 @@ def around(boxes: Tensor, matrix: Tensor) -> Tensor:
 
 def crop(
     boxes: ArrayLike,
-    top: Any,
-    left: Any,
-    height: Any,
-    width: Any,
+    top: ArrayLike,
+    left: ArrayLike,
+    height: ArrayLike,
+    width: ArrayLike,
     bounding_box_format: str = "xyxy",
 ) -> Tensor:
     """Return boxes relative to a part of the image, restricted to it.
@@ -293,10 +294,10 @@ def crop(
 
 def pad(
     boxes: ArrayLike,
-    top: Any,
-    left: Any,
-    height: Any = None,
-    width: Any = None,
+    top: ArrayLike,
+    left: ArrayLike,
+    height: ArrayLike | None = None,
+    width: ArrayLike | None = None,
     bounding_box_format: str = "xyxy",
 ) -> Tensor:
     """Return boxes relative to an image with added rows and columns.

@@ -13,14 +13,14 @@ Boxes are (left, top, right, bottom) in pixels.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, PathLike
-from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.errors import ArgumentError, FileFormatError, RangeError, ShapeError, describe
 from lamina.losses import Loss
 from lamina.models.model import Model
 from lamina.operations.box_overlaps import compute_iou
@@ -88,6 +88,28 @@ class Detector(Model):
                 self.load_weights(weights)
             else:
                 assign_layers(self, arrays, self.module_names(arrays), weights)
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Return the detector that `get_config` described, with new weights.
+
+        Args:
+            config: dictionary that `get_config` returned.
+            custom_objects: dictionary from name to class or function of the caller's own.
+
+        Raises:
+            FileFormatError: for the path of a file with weights: a configuration may come from a
+                file, and a file must not name other files.
+        """
+        if config.get("weights") is not None:
+            raise FileFormatError(
+                f"{cls.__name__}: invalid weights in a configuration (expected None, got "
+                f"{describe(config['weights'])})",
+                hint="a configuration never names a file to open: call load_weights(path)",
+            )
+        return super().from_config(config, custom_objects)
 
     def module_names(self, arrays: dict[str, np.ndarray]) -> Callable[[str], str] | None:
         """Return a function from the name of a module of PyTorch to that of a layer; None if they

@@ -70,7 +70,7 @@ class PipelinedEpilogue(NestEmitter):
         self._keep(self.totals.finished(self._overlapped(self.dim(over.extent))))
 
     def _overlapped(self, terms: Value) -> list[Value]:
-        """Return the sums of so many terms, during which the pending epilogue runs."""
+        """Return the sums of this number of terms, during which the pending epilogue runs."""
         b, space = self.b, self.space
         (over,) = self.nest.reductions
         pending, last = b.load("i64", self.pending), self._last()

@@ -26,7 +26,7 @@ from lamina.ir.typical import guess, guess_size
 
 
 def choose(nest: Nest, target: Target, slots: int | None = None) -> Schedule:
-    """Return the schedule of a nest, in a kernel with so many slots (by default, those it
+    """Return the schedule of a nest, in a kernel with this number of slots (by default, those it
     accesses)."""
     schedule, scratch = (
         _without_packing(nest, target),
