@@ -29,6 +29,11 @@ def losses(name, path, devices, processes):
     return json.loads(path.read_text())
 
 
+# The sensitivity of ShallowVGGNet to rounding: with inputs larger by the factor 1 + 2e-7 the losses
+# of its three epochs on one device differ by 0.2%, 1.7% and 2.8%.
+LATER = {"ShallowVGGNet": 0.02}
+
+
 @pytest.mark.parametrize("name", ["MNIST MLP", "ShallowVGGNet", "LSTM", "Transformer"])
 def test_losses_do_not_depend_on_devices_and_processes(name, tmp_path):
     """24 steps of Adam with dropout: the same draws; rounding of sums over the batch differs."""
@@ -37,4 +42,5 @@ def test_losses_do_not_depend_on_devices_and_processes(name, tmp_path):
     for devices, processes in ((8, 1), (4, 2)):
         found = losses(name, tmp_path / "more.json", devices, processes)
         print(name, devices, processes, max(abs(np.array(found) / one - 1)))
-        np.testing.assert_allclose(found, one, rtol=1e-4)
+        np.testing.assert_allclose(found[0], one[0], rtol=1e-4)
+        np.testing.assert_allclose(found, one, rtol=LATER.get(name, 1e-4))
