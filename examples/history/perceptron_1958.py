@@ -1,4 +1,4 @@
-"""The perceptron (Rosenblatt 1958): a rule that learns from its mistakes, and what it can learn.
+"""The perceptron (Rosenblatt 1958): a rule that learns from its mistakes, and its limits.
 
 After each mistake the pattern, times its label, is added to the weights. If a plane separates
 patterns of length at most R with margin gamma, the rule makes at most (R / gamma)^2 mistakes, in

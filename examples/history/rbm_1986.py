@@ -97,8 +97,7 @@ def learn(weights: Weights, v: lm.Tensor, steps: int, exact: bool, rate: float, 
     def step(carry: tuple, number: lm.Tensor) -> tuple[tuple, lm.Tensor]:
         weights, velocities = carry
         if exact:
-            total = lambda w: lm.sum(log_likelihood(w, v))  # noqa: E731
-            changes = lm.grad(total)(weights)
+            changes = lm.grad(lambda w: lm.sum(log_likelihood(w, v)))(weights)
         else:
             changes = contrastive(weights, v, lm.random.fold_in(seed, number))
         velocities = [0.9 * s + rate * c for s, c in zip(velocities, changes, strict=True)]

@@ -17,7 +17,7 @@ def perceptron():
     )
 
 
-def pictures():
+def images():
     """Padding, strides, groups, pooling with padding, Flatten before Linear."""
     return nn.Sequential(
         nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU6()),
@@ -101,7 +101,7 @@ def rows(*shape):
 
 MODULES = {
     "perceptron": (perceptron, rows(4, 5)),
-    "pictures": (pictures, rows(2, 13, 11, 3)),
+    "images": (images, rows(2, 13, 11, 3)),
     "generator": (generator, rows(2, 5, 4, 4)),
     "pooled": (pooled, rows(2, 12, 13, 2)),
     "waves": (waves, rows(2, 21, 2)),

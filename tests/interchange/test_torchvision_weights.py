@@ -48,7 +48,7 @@ def randomized(net):
     return net.eval()
 
 
-def pictures(name, size):
+def images(name, size):
     """The same images for Lamina and for torchvision."""
     pixels = RNG.uniform(0, 255, (2, size, size, 3)).astype("float32")
     normal = (pixels / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -64,7 +64,7 @@ def test_results_are_those_of_torchvision(name, other, size, tmp_path):
         arguments["dropout"] = 0.0
     net = randomized(getattr(models, other)(weights=None, **arguments))
     torch.save(net.state_dict(), tmp_path / "w.pth")
-    own, foreign = pictures(name, size)
+    own, foreign = images(name, size)
     with torch.no_grad():
         expected = net(foreign).softmax(-1).numpy()
     make = getattr(lm.zoo, name)
@@ -79,7 +79,7 @@ def test_features_are_loaded_from_a_file_with_classes(tmp_path):
     safetensors.save_file(net.state_dict(), tmp_path / "w.safetensors")
     arguments = {"include_top": False, "pooling": "avg", "input_shape": (64, 64, 3)}
     model = lm.zoo.MobileNetV2(weights=tmp_path / "w.safetensors", **arguments)
-    own, foreign = pictures("MobileNetV2", 64)
+    own, foreign = images("MobileNetV2", 64)
     with torch.no_grad():
         expected = net.eval().features(foreign).mean((2, 3)).numpy()
     np.testing.assert_allclose(model(own).numpy(), expected, atol=1e-4)

@@ -192,9 +192,9 @@ def encoder():
 def mel_filters(bins=40, size=400, rate=16000):
     """Triangles of equal area on the mel scale of Slaney (1998), which librosa uses."""
     step = np.log(6.4) / 27
-    hertz = lambda mel: np.where(mel < 15, mel * 200 / 3, 1000 * np.exp(step * (mel - 15)))  # noqa: E731
     top = 15 + np.log(rate / 2 / 1000) / step
-    edges = hertz(np.linspace(0, top, bins + 2))
+    mel = np.linspace(0, top, bins + 2)
+    edges = np.where(mel < 15, mel * 200 / 3, 1000 * np.exp(step * (mel - 15)))  # in hertz
     places = np.linspace(0, rate / 2, size // 2 + 1)[:, None]
     rising = (places - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - places) / (edges[2:] - edges[1:-1])

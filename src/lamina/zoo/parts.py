@@ -181,7 +181,7 @@ def described(make: Network, name: str, title: str, parameters: int, source: str
     Args:
         make: the function.
         name: its name in `lamina.zoo`.
-        title: what it returns.
+        title: the network that it returns, for the docstring.
         parameters: number of parameters.
         source: the paper.
     """
