@@ -125,7 +125,7 @@ def draw(shares: np.ndarray, edges: np.ndarray, path: str) -> None:
     axes = figure.subplots()
     axes.boxplot(list(relative.T), showfliers=False, whis=(5, 95))
     axes.axhline(1, color="#c8382b", linestyle=":")
-    axes.set(xlabel="head", ylabel="share of a neighbor / equal share", ylim=(0, None))
+    axes.set(xlabel="head", ylabel="share of a neighbor / equal share")
     axes.set_title("what each head listens to; dotted: graph convolution")
     figure.savefig(path, dpi=110)
 

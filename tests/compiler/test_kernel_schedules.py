@@ -26,7 +26,7 @@ from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import kernels_of
 from lamina.engines.llvm.program.verify import verify
 from lamina.engines.llvm.schedule import choose as choosing
-from lamina.engines.llvm.target.target import using
+from lamina.engines.llvm.target.target import Target, using
 from lamina.errors import VerifyError
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -150,9 +150,9 @@ def test_a_schedule_is_chosen_once_for_each_kernel(monkeypatch: pytest.MonkeyPat
 
     chosen: list[Nest] = []
 
-    def counted(nest: Nest, target: object, slots: int) -> Schedule:
+    def counted(nest: Nest, target: Target, slots: int) -> Schedule:
         chosen.append(nest)
-        return choosing.choose(nest, target, slots)  # type: ignore[arg-type]
+        return choosing.choose(nest, target, slots)
 
     monkeypatch.setattr(nest_passes, "choose", counted)
     (small,) = [each for each in programs() if each.name == "lstm_gradient"]

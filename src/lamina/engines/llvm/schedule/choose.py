@@ -28,10 +28,8 @@ from lamina.ir.typical import guess, guess_size
 def choose(nest: Nest, target: Target, slots: int | None = None) -> Schedule:
     """Return the schedule of a nest, in a kernel with this number of slots (by default, those it
     accesses)."""
-    schedule, scratch = (
-        _without_packing(nest, target),
-        len(nest.buffers) if slots is None else slots,
-    )
+    schedule = _without_packing(nest, target)
+    scratch = len(nest.buffers) if slots is None else slots
     updates = _updates_arrays(nest, target.costs)
     return with_packing(nest, schedule, _lanes(nest, target), target, scratch, updates)
 
